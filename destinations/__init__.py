@@ -1,0 +1,1 @@
+"""Nouns that events are delivered to; one file each."""

@@ -1,0 +1,142 @@
+"""Events between hops: one Kafka message is one Arrow IPC stream of the events of one partition.
+
+The format is internal and carries a version byte in its headers; nobody outside needs to read it.
+"""
+
+from collections.abc import Mapping
+
+import numpy
+import pyarrow as pa
+
+__all__ = [
+    "ACCEPTED",
+    "PREPARED",
+    "REJECTED",
+    "FORMAT_VERSION",
+    "WrongBatchFormat",
+    "batch_headers",
+    "check_headers",
+    "from_wire",
+    "hash_of",
+    "to_wire",
+]
+
+FORMAT_VERSION = b"\x01"
+VERSION_HEADER = "headrace-format"
+ROWS_HEADER = "headrace-rows"
+HASH_HEADER = "headrace-uuid-sum"
+
+_UUID = pa.binary(16)
+_MICROS = pa.timestamp("us", tz="UTC")
+
+_SENT = [
+    ("uuid", _UUID),
+    ("project", pa.int64()),
+    ("event", pa.string()),
+    ("distinct_id", pa.string()),
+    ("timestamp", _MICROS),
+    ("received_at", _MICROS),
+    ("properties", pa.binary()),
+    ("set", pa.binary()),
+    ("set_once", pa.binary()),
+    ("unset", pa.binary()),
+    ("historical", pa.bool_()),
+    ("source_log", _UUID),
+    ("source_partition", pa.int32()),
+    ("source_offset", pa.int64()),
+]
+
+ACCEPTED = pa.schema(_SENT)
+"""events.accepted: one row an event; `source_*` is its place in events.raw."""
+
+PREPARED = pa.schema(
+    [
+        *_SENT[:10],
+        *_SENT[11:],
+        ("person_id", _UUID),
+        ("person_identified", pa.bool_()),
+        ("session_id", pa.string()),
+        ("session_start", _MICROS),
+        ("person_properties", pa.binary()),
+        ("accepted_log", _UUID),
+        ("accepted_partition", pa.int32()),
+        ("accepted_offset", pa.int64()),
+        ("accepted_row", pa.int32()),
+    ]
+)
+"""events.prepared: who and which session are known; `accepted_*` is its place in events.accepted."""
+
+REJECTED = pa.schema(
+    [
+        ("code", pa.string()),
+        ("stage", pa.string()),
+        ("message", pa.string()),
+        ("project", pa.int64()),
+        ("destination", pa.string()),
+        ("topic", pa.string()),
+        ("log", _UUID),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("row", pa.int32()),
+        ("record_timestamp", _MICROS),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("headers", pa.binary()),
+    ]
+)
+"""events.rejected: the original bytes with the reason. `headers` is a JSON array of [name, base64 or null];
+`row` is 0 for a raw record; null key and value stay null."""
+
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class WrongBatchFormat(Exception):
+    """An internal topic holds a message this version cannot read: a bug or a foreign writer, never data."""
+
+
+def to_wire(batch: pa.RecordBatch) -> bytes:
+    """The batch as one Arrow IPC stream, lz4-compressed buffers."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=_COMPRESSED) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def from_wire(value: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch back, refusing anything but exactly this schema. Raises WrongBatchFormat."""
+    try:
+        with pa.ipc.open_stream(value) as reader:
+            batch = reader.read_next_batch()
+    except (pa.ArrowInvalid, StopIteration, OSError) as problem:
+        raise WrongBatchFormat(f"not an Arrow stream: {problem}") from problem
+    if not batch.schema.equals(schema):
+        raise WrongBatchFormat(f"columns {batch.schema.names} where {schema.names} were expected")
+    return batch
+
+
+def hash_of(uuids: pa.Array) -> int:
+    """Sum of the uuids' last 8 bytes modulo 2^64: equal sums say that equal sets passed two points.
+
+    A sum, because it does not depend on order and adds up over batches.
+    """
+    if len(uuids) == 0:
+        return 0
+    words = numpy.frombuffer(uuids.buffers()[1], dtype=">u8")[2 * uuids.offset :][: 2 * len(uuids)]
+    return int(words[1::2].sum(dtype=numpy.uint64))
+
+
+def batch_headers(batch: pa.RecordBatch) -> list[tuple[str, bytes]]:
+    """Headers that let a reader count a message without opening it: version, rows, sum of uuid hashes."""
+    total = hash_of(batch.column("uuid")) if "uuid" in batch.schema.names else 0
+    return [
+        (VERSION_HEADER, FORMAT_VERSION),
+        (ROWS_HEADER, str(batch.num_rows).encode()),
+        (HASH_HEADER, str(total).encode()),
+    ]
+
+
+def check_headers(headers: Mapping[str, bytes | None]) -> tuple[int, int]:
+    """(rows, sum of uuid hashes) of a message. Raises WrongBatchFormat for a version this code cannot read."""
+    if headers.get(VERSION_HEADER) != FORMAT_VERSION:
+        raise WrongBatchFormat(f"format version {headers.get(VERSION_HEADER)!r}; upgrade the readers first")
+    return int(headers[ROWS_HEADER] or b"0"), int(headers[HASH_HEADER] or b"0")

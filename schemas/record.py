@@ -1,0 +1,29 @@
+"""Records as they were read from a log, in columns: what the pure hops work on."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+__all__ = ["RawBatch", "Headers"]
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class RawBatch(msgspec.Struct, frozen=True, gc=False):
+    """Records of one partition in log order; all sequences have the same length.
+
+    `topic_id` is the log's KIP-516 id (16 bytes): a topic deleted and created again is another log.
+    `timestamps` are the records' own, in milliseconds since 1970.
+    """
+
+    topic: str
+    topic_id: bytes
+    partition: int
+    offsets: Sequence[int]
+    timestamps: Sequence[int]
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    headers: Sequence[Headers | None]
+
+    def __len__(self) -> int:
+        return len(self.values)

@@ -1,0 +1,1 @@
+"""Verbs that change, keep or drop one event; one file each, pure."""
