@@ -1,0 +1,270 @@
+"""The embedded ClickHouse, as clickhouse-connect, curl and SQL tools see it."""
+
+import gzip
+import json
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from pipeline.embedded.clickhouse import command
+
+pytestmark = pytest.mark.e2e
+
+
+def _start(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
+    port_file = folder / "port"
+    port_file.unlink(missing_ok=True)
+    process = subprocess.Popen(command(folder / "clickhouse", 0, port_file))
+    while not port_file.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    return process, int(port_file.read_text())
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    process, port = _start(tmp_path_factory.mktemp("clickhouse"))
+    yield port
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def client(port: int) -> Iterator[Any]:
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=port)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def table(client: Any) -> str:
+    name = f"t_{uuid.uuid4().hex}"
+    client.command(
+        f"CREATE TABLE {name} (id UUID, n UInt64) ENGINE = MergeTree ORDER BY n "
+        "SETTINGS non_replicated_deduplication_window = 100"
+    )
+    return name
+
+
+def _stream(ids: list[uuid.UUID]) -> bytes:
+    batch = pa.record_batch(
+        {"id": pa.array([one.bytes for one in ids], pa.binary(16)), "n": pa.array(range(len(ids)), pa.uint64())}
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def _get(
+    port: int, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any, bytes]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.headers, refusal.read()
+
+
+def test_sixteen_big_endian_bytes_in_arrow_arrive_as_the_uuid_they_spell(client: Any, table: str) -> None:
+    spelled = uuid.UUID("00112233-4455-6677-8899-aabbccddeeff")
+
+    client.raw_insert(table, ["id", "n"], _stream([spelled]), fmt="ArrowStream")
+
+    assert client.query(f"SELECT id, toString(id) FROM {table}").result_rows == [(spelled, str(spelled))]
+
+
+def test_a_block_sent_again_under_its_token_lands_once(client: Any, table: str) -> None:
+    block = _stream([uuid.uuid4() for _ in range(1000)])
+
+    for _ in range(2):
+        client.raw_insert(
+            table, ["id", "n"], block, settings={"insert_deduplication_token": "a:0:0-9"}, fmt="ArrowStream"
+        )
+
+    assert client.command(f"SELECT count() FROM {table}") == 1000
+
+
+def test_a_token_does_not_reach_the_next_request(client: Any, table: str) -> None:
+    token = {"insert_deduplication_token": "only-mine"}
+    client.raw_insert(table, ["id", "n"], _stream([uuid.uuid4()]), settings=token, fmt="ArrowStream")
+
+    client.insert(table, [[uuid.uuid4(), 1]], ["id", "n"])
+    client.insert(table, [[uuid.uuid4(), 1]], ["id", "n"])
+    client.command(f"INSERT INTO {table} SELECT generateUUIDv4(), 7")
+
+    assert client.command(f"SELECT count() FROM {table}") == 4
+    assert client.command("SELECT getSetting('insert_deduplication_token')") == ""
+
+
+def test_native_inserts_queries_parameters_and_arrow_go_through_the_real_client(client: Any, table: str) -> None:
+    ids = [uuid.uuid4() for _ in range(3000)]
+
+    summary = client.insert(table, [[one, n] for n, one in enumerate(ids)], ["id", "n"])
+
+    assert summary.written_rows == 3000
+    found = client.query(f"SELECT n FROM {table} WHERE id = {{wanted:UUID}}", parameters={"wanted": ids[7]})
+    assert found.result_rows == [(7,)]
+    assert client.query_arrow(f"SELECT n FROM {table} ORDER BY n").column("n").to_pylist() == list(range(3000))
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "gzip"])
+def test_every_compression_the_client_knows_works_both_ways(port: int, table: str, compression: str) -> None:
+    with clickhouse_connect.get_client(host="127.0.0.1", port=port, compress=compression) as client:
+        client.insert(table, [[uuid.UUID(int=n), n] for n in range(5000)], ["id", "n"])
+
+        assert client.query(f"SELECT sum(n) FROM {table}").result_rows == [(12497500,)]
+        assert len(client.query(f"SELECT * FROM {table}").result_rows) == 5000
+    request = {"Accept-Encoding": compression}
+    _, headers, _ = _get(port, "/?enable_http_compression=1&query=SELECT+number+FROM+numbers(10000)", None, request)
+    assert headers["Content-Encoding"] == compression
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "status"),
+    [
+        ("SELECT * FROM nowhere", 60, 404),
+        ("SELEC 1", 62, 400),
+        ("SELECT nothing FROM system.one", 47, 404),
+        ("SELECT 1 SETTINGS no_such_setting = 1", 115, 404),
+        ("SELECT throwIf(1)", 395, 500),
+        ("INSERT INTO nowhere FORMAT CSV\n1", 60, 404),
+    ],
+)
+def test_a_refusal_carries_the_code_and_the_status_of_a_server(port: int, sql: str, code: int, status: int) -> None:
+    answered, headers, body = _get(port, "/", sql.encode())
+
+    assert (answered, headers["X-ClickHouse-Exception-Code"]) == (status, str(code))
+    assert body.startswith(f"Code: {code}. DB::Exception: ".encode())
+
+
+def test_the_client_raises_the_engines_words(client: Any) -> None:
+    with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
+        client.query("SELECT * FROM nowhere")
+
+
+def test_half_an_insert_leaves_nothing(client: Any, port: int, table: str) -> None:
+    block = _stream([uuid.uuid4() for _ in range(1000)])
+
+    status, headers, _ = _get(port, f"/?query=INSERT+INTO+{table}+FORMAT+ArrowStream", block[: len(block) // 2])
+
+    assert (status >= 400, "X-ClickHouse-Exception-Code" in headers) == (True, True)
+    assert client.command(f"SELECT count() FROM {table}") == 0
+
+
+def test_the_statement_may_stand_in_the_url_the_body_or_both(port: int, table: str) -> None:
+    row = str(uuid.uuid4()).encode()
+
+    assert _get(port, "/?query=SELECT+1")[2] == b"1\n"
+    assert _get(port, "/", b"SELECT 1 FORMAT JSONEachRow")[2] == b'{"1":1}\n'
+    assert _get(port, f"/?query=INSERT+INTO+{table}+FORMAT+CSV", row + b",1\n")[0] == 200
+    assert _get(port, f"/?query=INSERT+INTO+{table}+VALUES", b"('" + row + b"',2)")[0] == 200
+    assert _get(port, "/", f"INSERT INTO {table} FORMAT TSV\n".encode() + row + b"\t3\n")[0] == 200
+    assert _get(port, f"/?query=SELECT+sum(n)+FROM+{table}")[2] == b"6\n"
+
+
+def test_sql_tools_find_what_they_ask_first(port: int) -> None:
+    headers = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": ""}
+    path = "/?database=system&default_format=RowBinaryWithNamesAndTypes"
+
+    status, answered, body = _get(port, path, b"SELECT version() AS v, timezone() AS z", headers)
+
+    assert (status, answered["X-ClickHouse-Format"]) == (200, "RowBinaryWithNamesAndTypes")
+    assert body.startswith(b"\x02\x01v\x01z\x06String")
+    assert body.endswith(b"\x03UTC")
+
+
+def test_compressed_and_chunked_bodies_are_understood(port: int, table: str) -> None:
+    rows = b"".join(f"{uuid.uuid4()},{n}\n".encode() for n in range(20_000))
+    pieces = (gzip.compress(rows)[start : start + 10_000] for start in range(0, 10**7, 10_000))
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/?query=INSERT+INTO+{table}+FORMAT+CSV",
+        iter([piece for piece in pieces if piece]),
+        {"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"},
+    )
+
+    with urllib.request.urlopen(request) as answer:
+        summary = json.loads(answer.headers["X-ClickHouse-Summary"])
+
+    assert summary["written_rows"] == "20000"
+
+
+def test_a_slow_statement_holds_up_neither_ping_nor_an_insert(client: Any, port: int, table: str) -> None:
+    slow = threading.Thread(target=_get, args=(port, "/?query=SELECT+sleep(3)"))
+    slow.start()
+
+    client.raw_insert(table, ["id", "n"], _stream([uuid.uuid4()]), fmt="ArrowStream")
+    pong = _get(port, "/ping")
+
+    assert (pong[0], pong[2], slow.is_alive()) == (200, b"Ok.\n", True)
+    slow.join()
+
+
+def test_a_page_of_another_site_is_turned_away(port: int) -> None:
+    assert _get(port, "/", b"SELECT 1", {"Origin": "https://example.com"})[0] == 403
+    assert _get(port, "/", b"SELECT 1", {"Host": "example.com"})[0] == 403
+
+
+def test_a_get_request_cannot_write(port: int) -> None:
+    status, headers, _ = _get(port, "/?query=CREATE+TABLE+sneaky+(a+Int8)+ENGINE=Memory")
+
+    assert (status, headers["X-ClickHouse-Exception-Code"]) == (500, "164")
+
+
+def test_a_second_process_on_the_folder_is_told_who_has_it(tmp_path: Path) -> None:
+    process, _ = _start(tmp_path)
+
+    second = subprocess.run(command(tmp_path / "clickhouse", 0), capture_output=True, text=True, timeout=60)
+
+    process.terminate()
+    assert process.wait(20) == 0
+    assert (second.returncode, f"is in use by process {process.pid}" in second.stderr) == (1, True)
+
+
+def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
+    process, port = _start(tmp_path)
+    _get(port, "/", b"CREATE TABLE kept (a UInt64) ENGINE = MergeTree ORDER BY a")
+    _get(port, "/", b"INSERT INTO kept FORMAT TSV\n1\n2\n")
+    process.kill()
+    process.wait()
+
+    process, port = _start(tmp_path)
+    count = _get(port, "/?query=SELECT+count()+FROM+kept")[2]
+    process.terminate()
+
+    assert (count, process.wait(20)) == (b"2\n", 0)
+
+
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen(sys.argv[1:])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    ask = command(tmp_path / "clickhouse", 0, tmp_path / "port")
+    with subprocess.Popen([ask[0], "-c", script, *ask], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        while not (tmp_path / "port").exists():
+            time.sleep(0.02)
+        parent.send_signal(signal.SIGKILL)
+
+    while Path(f"/proc/{child}/exe").is_symlink():
+        time.sleep(0.05)
+
+    assert not Path(f"/proc/{child}/cmdline").read_bytes() if Path(f"/proc/{child}").exists() else True
