@@ -12,3 +12,45 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
+
+# The main job on the embedded broker and the embedded ClickHouse, with a real access log.
+demo: install
+	$(BIN)/headrace demo
+
+# Every test, including those on a real Apache Kafka started from its Maven artifacts.
+test: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+# What to run before every commit: format, lint, types, import contracts, fast tests. Under a minute.
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/pytest -q -m "not e2e"
+
+# The fault loops, hundreds of times: LOOPS=300 make soak.
+LOOPS ?= 300
+soak: install
+	HEADRACE_FAULT_LOOPS=$(LOOPS) HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/laws tests/e2e -k "fault or law"
+
+bench: install
+	$(BIN)/headrace bench
+
+# The generated reference pages under docs/.
+docs: install
+	$(BIN)/headrace-docs
+
+# New pins with hashes, without index addresses.
+lock:
+	$(PYTHON) -m pip install --quiet pip-tools
+	$(PYTHON) -m piptools compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host \
+		--no-emit-find-links --strip-extras --allow-unsafe --extra dev -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .headrace .mypy_cache .ruff_cache .pytest_cache .hypothesis

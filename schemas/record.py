@@ -25,5 +25,10 @@ class RawBatch(msgspec.Struct, frozen=True, gc=False):
     keys: Sequence[bytes | None]
     headers: Sequence[Headers | None]
 
+    @property
+    def bytes(self) -> int:
+        """How much the values weigh; what limits on memory are counted in."""
+        return sum(map(len, filter(None, self.values)))
+
     def __len__(self) -> int:
         return len(self.values)

@@ -59,7 +59,7 @@ def parse(text: bytes, default_format: str) -> Query | Insert:
     killed = _KILL.match(sql)
     if killed:
         # The engine gives each statement an id of its own; the server notes the client's as its comment.
-        found = f"SELECT query_id FROM system.processes WHERE Settings['log_comment'] = '{killed[1]}'"  # noqa: S608
+        found = f"SELECT query_id FROM system.processes WHERE Settings['log_comment'] = '{killed[1]}'"
         sql = f"KILL QUERY WHERE query_id IN ({found}) SYNC"
     return Query(sql, _format_at_end(letters) or default_format)
 

@@ -1,0 +1,145 @@
+"""One hop as a Faust application: group, assignment, agent and table are Faust's, the work is the runner's."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import faust
+from faust.types import TP
+
+from pipeline.batches import BatchSchema, BatchTransport, acknowledge
+from pipeline.delivery import BlockRunner
+from pipeline.destinations import destination_named
+from pipeline.hops import AcceptHop, ResolveHop
+from pipeline.interval import IntervalRunner
+from pipeline.memory import keep_memory, warm_up
+from pipeline.runner import Runner
+from pipeline.settings import Settings
+from pipeline.tables import StateTable, TransactionalTableManager
+
+__all__ = ["run", "HopApp", "build"]
+
+DELIVER = "deliver-"
+
+
+def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
+    """Run one worker of `accept`, `resolve` or `deliver-<destination>` until told to stop.
+
+    Ends with 0 after an orderly stop, with EXIT_BUG after stopping itself without committing.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("faust").setLevel(logging.WARNING)
+    logging.getLogger("mode").setLevel(logging.WARNING)
+    (Path(settings.store.path) / "faust").mkdir(parents=True, exist_ok=True)
+    keep_memory()
+    warm_up()
+    app = build(settings, hop)
+    worker = app.Worker(loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True)
+    worker.execute_from_commandline()
+    sys.exit(0)
+
+
+def build(settings: Settings, hop: str) -> "HopApp":
+    """The Faust app of a hop, with one agent per source topic and the state table."""
+    app = HopApp(f"{settings.app}-{hop}", settings=settings, **_faust_settings(settings))
+    app.hop = hop
+    app.connect()
+    return app
+
+
+class HopApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose batches, positions and state come from a runner."""
+
+    def __init__(self, *arguments: Any, settings: Settings, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.headrace = settings
+        self.hop = ""
+        self._runner: Runner | None = None
+
+    @property
+    def source(self) -> Runner:
+        """The runner; made on first use, inside the running event loop."""
+        if self._runner is None:
+            self._runner = _runner(self.headrace, self.hop)
+        return self._runner
+
+    def connect(self) -> None:
+        """Declare the table and an agent for each source topic."""
+        sources = _sources(self.headrace, self.hop)
+        schema = BatchSchema()
+        topics = [self.topic(name, schema=schema) for name in sources]
+        changelog = self.topic(f"{self.conf.id}-state", key_type=bytes, value_type=bytes, allow_empty=True)
+        self.state_table = StateTable(self, name="state", changelog_topic=changelog)
+        self.tables.add(self.state_table)
+        for topic in topics:
+            self.agent(topic, name=f"{self.hop}-{topic.get_topic_name()}")(self._work)
+
+    def owned_partitions(self) -> set[int]:
+        """The partition numbers assigned to this worker, the same in every source: asserted, not hoped."""
+        assigned: set[TP] = self.consumer.assignment()
+        by_topic = [{place.partition for place in assigned if place.topic == topic} for topic in self.source.sources]
+        assert all(found == by_topic[0] for found in by_topic), f"sources are not co-partitioned: {by_topic}"
+        return by_topic[0]
+
+    async def _work(self, stream: Any) -> None:
+        """The agent: once per batch, take it in, then acknowledge its range."""
+        async for event in stream.noack().events():
+            await self.source.take(event.message.generation, event.value)
+            acknowledge(event)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    async def on_stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.close()
+        await super().on_stop()
+
+
+def _runner(settings: Settings, hop: str) -> Runner:
+    if hop == "accept":
+        return IntervalRunner(settings, AcceptHop(settings))
+    if hop == "resolve":
+        return IntervalRunner(settings, ResolveHop(settings))
+    name = hop.removeprefix(DELIVER)
+    return BlockRunner(settings, name, destination_named(settings, name))
+
+
+def _sources(settings: Settings, hop: str) -> tuple[str, ...]:
+    named = settings.topics.named
+    if hop == "accept":
+        return (named("events.raw"),)
+    if hop == "resolve":
+        return (named("events.accepted"),)
+    return (named("events.prepared"), named("events.rejected"), named("accounts"))
+
+
+def _faust_settings(settings: Settings) -> dict[str, Any]:
+    """Faust's settings, each with the reason it is not the default."""
+    return {
+        "broker": [f"kafka://{server}" for server in settings.broker.bootstrap.split(",")],
+        "TableManager": TransactionalTableManager,
+        "store": "memory://",
+        "datadir": Path(settings.store.path) / "faust",
+        # One worker process is one member; a web port for each is opened only when it is asked for.
+        "web_enabled": False,
+        # Topics are created by `headrace topics create`, never by a worker.
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "table_standby_replicas": 0,
+        # Take-over after a kill within 6 to 8 seconds; a request must outlive the session.
+        "broker_session_timeout": settings.broker.session_timeout_s,
+        "broker_heartbeat_interval": settings.broker.session_timeout_s / 6,
+        "broker_request_timeout": max(30.0, settings.broker.session_timeout_s * 2),
+        # Nothing is ever polled from the paused driver: liveness is the heartbeat's and the runner's business.
+        "broker_max_poll_interval": 86_400.0,
+        # Pending work is committed or thrown away by the runner; Faust need not wait for it.
+        "stream_wait_empty": False,
+        "stream_recovery_delay": 0.0,
+        # Batches wait in the runner's bounded buffer, not here.
+        "stream_buffer_maxsize": 16,
+        "consumer_auto_offset_reset": "earliest",
+    }

@@ -1,0 +1,26 @@
+"""`headrace run`: one worker of one hop."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.output import EXIT_USAGE, command, fail
+
+__all__ = ["entry"]
+
+
+@command("headrace run accept --config headrace.yaml\n  headrace run deliver clickhouse")
+@click.argument("hop", type=click.Choice(["accept", "resolve", "deliver"]))
+@click.argument("name", required=False)
+def entry(hop: str, name: str | None, as_json: bool, config: Path | None) -> None:
+    """Run one worker of a hop until it is told to stop (SIGTERM, Ctrl-C).
+
+    Start as many as there are partitions to share. A worker that meets something unexpected ends with code 70
+    without committing; whatever supervises it starts it again.
+    """
+    from pipeline.app import run
+    from pipeline.configuration import load
+
+    if (hop == "deliver") != (name is not None):
+        fail("run accept and run resolve take no name; run deliver takes a destination's name", EXIT_USAGE)
+    run(load(config), f"deliver-{name}" if name else hop, as_json=as_json)

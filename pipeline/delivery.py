@@ -1,0 +1,205 @@
+"""Deliver: blocks of one partition go into a destination, their boundaries on record before the first byte.
+
+A block is a contiguous range of one topic and partition. The commit that closes one block opens the next, so
+a block costs one transaction. After a crash the open block is cut again at exactly its recorded end and sent
+again under the same token: what had landed is recognized by the destination. A transaction is begun only after
+the destination has answered; nothing waits for a destination inside one.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from time import monotonic
+
+import pyarrow as pa
+
+from pipeline.deliver import Destination, Unpacked, unpack
+from pipeline.outcome import MOVED, Outcome
+from pipeline.ownership import OpenBlock, Owned
+from pipeline.producer import Outgoing
+from pipeline.runner import Runner
+from pipeline.settings import Settings
+from pipeline.spine import deliver
+from schemas.batches import batch_headers, to_wire
+from schemas.block import Block
+from schemas.record import RawBatch
+
+__all__ = ["BlockRunner", "BlockWork", "Queue"]
+
+logger = logging.getLogger(__name__)
+
+
+class Queue:
+    """Messages of one topic and partition waiting for their block, oldest first."""
+
+    def __init__(self, topic: str, linger_s: float, rows_max: int, bytes_max: int) -> None:
+        self.topic = topic
+        self.bytes = 0
+        self.rows = 0
+        self._linger_s = linger_s
+        self._rows_max = rows_max
+        self._bytes_max = bytes_max
+        self._waiting: deque[Unpacked] = deque()
+        self._since = 0.0
+        self.must_end_at: int | None = None
+        """The recorded end of a block that was open at take-over: the next block ends exactly there."""
+
+    def add(self, message: Unpacked, now_s: float) -> None:
+        if not self._waiting:
+            self._since = now_s
+        self._waiting.append(message)
+        self.bytes += message.bytes
+        self.rows += message.rows
+
+    def due_in(self, now_s: float) -> float | None:
+        """Seconds until the next block is to be cut; None while there is nothing to cut."""
+        if not self._waiting:
+            return None
+        if self.must_end_at is not None:
+            return 0.0 if self._waiting[-1].offset >= self.must_end_at else None
+        if self.rows >= self._rows_max or self.bytes >= self._bytes_max:
+            return 0.0
+        return max(0.0, self._since + self._linger_s - now_s)
+
+    def cut(self, now_s: float) -> list[Unpacked]:
+        """The messages of the next block: to the recorded end, or as many as the limits allow, at least one."""
+        block: list[Unpacked] = []
+        rows = size = 0
+        while self._waiting:
+            following = self._waiting[0]
+            if self.must_end_at is not None:
+                if following.offset > self.must_end_at:
+                    break
+            elif block and (rows + following.rows > self._rows_max or size + following.bytes > self._bytes_max):
+                break
+            block.append(self._waiting.popleft())
+            rows, size = rows + following.rows, size + following.bytes
+        self.rows -= rows
+        self.bytes -= size
+        self.must_end_at = None
+        self._since = now_s
+        return block
+
+
+class BlockWork:
+    """One owned partition: a queue per topic, and at most one block on its way."""
+
+    def __init__(self, owned: Owned, queues: dict[str, Queue]) -> None:
+        self.owned = owned
+        self.queues = queues
+        self.arrived = asyncio.Event()
+        self.on_the_way = 0
+        self.outgoing: list[Outgoing] = []
+        for block in owned.open_blocks:
+            queues[block.topic].must_end_at = block.last
+
+    @property
+    def bytes(self) -> int:
+        return self.on_the_way + sum(queue.bytes for queue in self.queues.values())
+
+    def absorb(self, batch: RawBatch) -> None:
+        now_s = monotonic()
+        for message in unpack(batch):
+            self.queues[batch.topic].add(message, now_s)
+        self.arrived.set()
+
+    def next_due(self) -> tuple[float | None, Queue | None]:
+        """The queue whose block is due first, and in how many seconds."""
+        now_s = monotonic()
+        due = [(wait, queue) for queue in self.queues.values() if (wait := queue.due_in(now_s)) is not None]
+        return min(due, key=lambda pair: pair[0]) if due else (None, None)
+
+
+class BlockRunner(Runner):
+    """Runs the blocks of every owned partition into one destination."""
+
+    def __init__(self, settings: Settings, name: str, destination: Destination) -> None:
+        super().__init__(settings)
+        self.hop_name = f"deliver-{name}"
+        self._destination = destination
+        named = settings.topics.named
+        self._events, self._rejected, self._accounts = (
+            named("events.prepared"),
+            named("events.rejected"),
+            named("accounts"),
+        )
+        self.sources = (self._events, self._rejected, self._accounts)
+        self.outputs = ()
+        self._loops: dict[int, asyncio.Task[None]] = {}
+        self._draining = False
+
+    def begin_work(self, owned: Owned) -> BlockWork:
+        limits = self.settings.deliver
+        lingers = {self._accounts: limits.accounts_linger_ms / 1000}
+        queues = {
+            topic: Queue(topic, lingers.get(topic, limits.linger_ms / 1000), limits.rows_max, limits.bytes_max)
+            for topic in self.sources
+        }
+        work = BlockWork(owned, queues)
+        self._loops[owned.partition] = self.spawn(self._run(work))
+        return work
+
+    def end_work(self, work: BlockWork) -> None:
+        self._loops.pop(work.owned.partition).cancel()
+        super().end_work(work)
+
+    async def _run(self, work: BlockWork) -> None:
+        open_topic: str | None = None
+        while True:
+            wait_s, queue = work.next_due()
+            if queue is None or wait_s is None or wait_s > 0:
+                if open_topic is not None and (wait_s is None or wait_s > 0):
+                    await self._commit(work, [], publish=open_topic != self._accounts)
+                    open_topic = None
+                await self._wait(work, wait_s)
+                continue
+            block = self._block(work, queue)
+            work.on_the_way = sum(rows.nbytes for _, rows in block.messages)
+            boundary = OpenBlock(block.topic, block.log.hex(), block.first, block.last)
+            await self._commit(work, [boundary], publish=open_topic not in (None, self._accounts))
+            outcome = await self.until_done(deliver, block, self._destination.insert, self._destination.name)
+            self._account(work, block, outcome)
+            open_topic = block.topic
+            work.on_the_way = 0
+            self.weigh()
+
+    async def _wait(self, work: BlockWork, wait_s: float | None) -> None:
+        work.arrived.clear()
+        try:
+            await asyncio.wait_for(work.arrived.wait(), wait_s)
+        except TimeoutError:
+            pass  # a block is due
+
+    def _block(self, work: BlockWork, queue: Queue) -> Block:
+        messages = queue.cut(monotonic())
+        return Block(
+            topic=queue.topic,
+            log=self.logs[queue.topic],
+            partition=work.owned.partition,
+            first=messages[0].offset,
+            last=messages[-1].offset,
+            messages=tuple((message.offset, message.batch) for message in messages),
+        )
+
+    async def _commit(self, work: BlockWork, opened: list[OpenBlock], publish: bool) -> None:
+        """Close what is done, open what comes next. The rejected rows of the closed block go along."""
+        owned = work.owned
+        owned.open_blocks = opened
+        outgoing, work.outgoing = work.outgoing, []
+        await self.verify_logs()
+        record = owned.record()
+        end = await self.in_thread(owned.commit, outgoing, {}, record, publish)
+        owned.overlay.committed(end)
+
+    def _account(self, work: BlockWork, block: Block, outcome: Outcome) -> None:
+        counters = work.owned.counters[block.topic]
+        counters.add_read(outcome.rows, outcome.uuid_sum)
+        for fate in outcome.fates:
+            detail = self._destination.name if fate.kind == MOVED else fate.detail
+            counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)
+        counters.position = block.last + 1
+        if outcome.rejected is not None:
+            work.outgoing.append(self._as_message(work.owned.partition, outcome.rejected))
+
+    def _as_message(self, partition: int, rows: pa.RecordBatch) -> Outgoing:
+        return Outgoing(self._rejected, partition, to_wire(rows), headers=batch_headers(rows))

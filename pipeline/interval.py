@@ -1,0 +1,78 @@
+"""Accept and resolve: everything pending is committed once per interval, one transaction a partition."""
+
+import asyncio
+from functools import partial
+
+from pipeline.hops import Hop
+from pipeline.ownership import Logs, Owned
+from pipeline.runner import Runner
+from pipeline.settings import Settings
+from pipeline.work import PartitionWork
+from schemas.record import RawBatch
+
+__all__ = ["IntervalRunner"]
+
+
+class IntervalRunner(Runner):
+    """Commits `commit.interval_ms` after the first pending row, or sooner when much is pending; idle is free."""
+
+    def __init__(self, settings: Settings, hop: Hop) -> None:
+        super().__init__(settings)
+        self.hop_name = hop.name
+        self.sources = hop.sources
+        self.outputs = tuple({hop.output, settings.topics.named("events.rejected")})
+        self._hop = hop
+        self._pending = asyncio.Event()
+        self._plenty = asyncio.Event()
+        self._committing: asyncio.Task[None] | None = None
+
+    def bind(self, logs: Logs) -> None:
+        self._hop.bind(logs)
+        if self._committing is None:
+            self._committing = self.spawn(self._commit_for_ever())
+
+    def begin_work(self, owned: Owned) -> PartitionWork:
+        return PartitionWork(self._hop, owned)
+
+    async def before(self, batch: RawBatch) -> None:
+        if self._hop.lacks(batch):
+            await self.until_done(self._hop.provide, batch)
+
+    def weigh(self) -> int:
+        pending = super().weigh()
+        rows = sum(work.rows for work in self.work.values())
+        commit = self.settings.commit
+        if rows:
+            self._pending.set()
+        if rows >= commit.events_max or pending >= commit.pending_bytes_max // 2:
+            self._plenty.set()
+        return pending
+
+    async def finish(self) -> None:
+        if self._committing is not None:
+            self._committing.cancel()
+        await self._commit_pending()
+
+    async def _commit_for_ever(self) -> None:
+        while True:
+            await self._pending.wait()
+            try:
+                await asyncio.wait_for(self._plenty.wait(), self.settings.commit.interval_ms / 1000)
+            except TimeoutError:
+                pass  # the ordinary case: the interval is over before much has gathered
+            async with self.changing:
+                await self._commit_pending()
+
+    async def _commit_pending(self) -> None:
+        """Freeze, verify, write all partitions at once, settle. Work on the next batches goes on meanwhile."""
+        pending = [work for work in self.work.values() if work.rows]
+        self._pending.clear()
+        self._plenty.clear()
+        if not pending:
+            return
+        frozen = [(work, work.freeze()) for work in pending]
+        await self.verify_logs()
+        ends = await asyncio.gather(*(self.in_thread(partial(work.commit, part)) for work, part in frozen))
+        for (work, part), end in zip(frozen, ends, strict=True):
+            work.settle(part, end)
+        self.weigh()

@@ -1,0 +1,236 @@
+"""Keeps the owned partitions of one hop fed, within bounds, and stops the process on anything unexpected.
+
+Faust says which partitions are ours; from then on the order is: fence and recover, read from the commit
+record, work, commit. What was fetched before a rebalance is recognized by its generation and forgotten:
+positions are taken from what was worked on, so it comes again.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+from pipeline.consumer import LogReader
+from pipeline.ownership import Logs, Owned
+from pipeline.readiness import say_ready
+from pipeline.settings import Settings
+from pipeline.topics import topic_ids
+from schemas.outcomes import Retry
+from schemas.record import RawBatch
+
+__all__ = ["Runner", "Work", "EXIT_BUG"]
+
+logger = logging.getLogger(__name__)
+EXIT_BUG = 70
+"""The exit code of a worker that stopped itself without committing (EX_SOFTWARE of sysexits.h)."""
+_Result = TypeVar("_Result")
+
+
+class Work(Protocol):
+    """What the runner does with one owned partition."""
+
+    owned: Owned
+
+    @property
+    def bytes(self) -> int:
+        """Bytes taken in and not yet committed."""
+
+    def absorb(self, batch: RawBatch) -> None: ...
+
+
+class Runner:
+    """The shell around a hop. One per process; everything but the threads it names runs on Faust's loop."""
+
+    hop_name: str
+    sources: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.logs: Logs = {}
+        self.work: dict[int, Any] = {}
+        self.changing = asyncio.Lock()
+        self._generation = 0
+        self._closing = False
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._reader = LogReader(settings)
+        self._fetch_thread = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+        self._threads = ThreadPoolExecutor(max(8, settings.topics.partitions), thread_name_prefix="commit")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # What a kind of runner adds.
+
+    def begin_work(self, owned: Owned) -> Work:
+        raise NotImplementedError
+
+    def bind(self, logs: Logs) -> None:
+        """The topics' ids of this assignment are known."""
+
+    async def before(self, batch: RawBatch) -> None:
+        """Whatever must be fetched before the batch can be worked on."""
+
+    async def finish(self) -> None:
+        """A clean stop: commit what is pending."""
+
+    def end_work(self, work: Any) -> None:
+        """The partition is lost: forget everything about it that was not committed."""
+        work.owned.close()
+
+    # What Faust's side calls.
+
+    async def take_over(self, partitions: set[int]) -> None:
+        """Own exactly these partitions when this returns."""
+        await self.spawn(self._take_over(partitions))
+
+    async def next_batches(self) -> list[tuple[int, RawBatch]]:
+        if self._closing:
+            await asyncio.sleep(0.1)
+            return []
+        return await self._in(self._fetch_thread, self._read)
+
+    def is_current(self, generation: int) -> bool:
+        return generation == self._generation
+
+    async def wait_for_room(self) -> None:
+        await self._has_room.wait()
+
+    async def take(self, generation: int, batch: RawBatch) -> None:
+        """Work one batch in, unless a rebalance has made it somebody else's."""
+        try:
+            await self.before(batch)
+            if self.is_current(generation):
+                self.work[batch.partition].absorb(batch)
+                self.weigh()
+        except BaseException as problem:
+            self.stop_on(problem)
+            raise
+
+    async def close(self) -> None:
+        """Commit what is pending and let go of every partition."""
+        self._closing = True
+        async with self.changing:
+            await self.finish()
+            for work in self.work.values():
+                self.end_work(work)
+            self.work = {}
+        await self._in(self._fetch_thread, self._reader.close)
+
+    # What the kinds of runner share.
+
+    def spawn(self, steps: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run steps whose failure stops the worker."""
+
+        async def guarded() -> None:
+            try:
+                await steps
+            except asyncio.CancelledError:
+                raise
+            except BaseException as problem:
+                self.stop_on(problem)
+                raise
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def stop_on(self, problem: BaseException) -> None:
+        """End the process now, committing nothing: the log tells the successor everything.
+
+        Not an orderly shutdown on purpose. Any step of one could commit, acknowledge or answer for work that
+        is half done; the broker aborts the open transaction when the successor takes over.
+        """
+        if isinstance(problem, asyncio.CancelledError):
+            return
+        logger.critical(
+            "%s stops without committing: %s. It will be started again and do the range once more; if this repeats, "
+            "the message above names the cause.",
+            self.hop_name,
+            f"{type(problem).__name__}: {problem}",
+            exc_info=problem,
+        )
+        logging.shutdown()
+        os._exit(EXIT_BUG)
+
+    def weigh(self) -> int:
+        """Backpressure: with too many bytes pending, nothing is fetched until some were committed."""
+        pending: int = sum(work.bytes for work in self.work.values())
+        if pending < self.settings.commit.pending_bytes_max:
+            self._has_room.set()
+        else:
+            self._has_room.clear()
+        return pending
+
+    async def verify_logs(self) -> None:
+        """Every topic still is the log it was at the assignment; otherwise stop uncommitted."""
+        names = [*self.sources, *self.outputs]
+        found = await self.in_thread(topic_ids, self.settings, names)
+        for name in names:
+            if found.get(name) != self.logs[name]:
+                raise RuntimeError(
+                    f"topic {name} was deleted or created again while it was in use; "
+                    "the worker starts again and reads the new log from its beginning"
+                )
+
+    async def in_thread(self, call: Callable[..., _Result], *arguments: Any) -> _Result:
+        return await self._in(self._threads, call, *arguments)
+
+    async def until_done(self, call: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Repeat a blocking call as long as it says Retry; nothing is lost meanwhile, the source waits."""
+        attempt = 0
+        while True:
+            try:
+                return await self.in_thread(call, *arguments)
+            except Retry as retry:
+                attempt += 1
+                wait_s = self.settings.retry.wait_s(attempt, retry.after_s)
+                if attempt in (1, 5) or attempt % 20 == 0:
+                    logger.warning("%s waits %.1f s (attempt %d): %s", self.hop_name, wait_s, attempt, retry.reason)
+                await asyncio.sleep(wait_s)
+
+    async def _take_over(self, partitions: set[int]) -> None:
+        async with self.changing:
+            state_topic = f"{self.settings.app}-{self.hop_name}-state"
+            names = [*self.sources, *self.outputs, state_topic]
+            logs = await self.in_thread(topic_ids, self.settings, names)
+            self._refuse_missing(names, logs)
+            if self.logs and logs != self.logs:
+                raise RuntimeError("a topic was created again during a rebalance; starting over with the new log")
+            self.logs = logs
+            self.bind(logs)
+            for lost in set(self.work) - partitions:
+                self.end_work(self.work.pop(lost))
+            found = sorted(partitions - set(self.work))
+            opened = await asyncio.gather(*(self.in_thread(self._open, partition) for partition in found))
+            positions = {}
+            for owned in opened:
+                self.work[owned.partition] = self.begin_work(owned)
+            for work in self.work.values():
+                positions.update(await self.in_thread(work.owned.positions))
+            await self._in(self._fetch_thread, self._assign, positions)
+            self.weigh()
+            say_ready(self.hop_name)
+            logger.info("%s owns partitions %s", self.hop_name, sorted(self.work))
+
+    def _refuse_missing(self, names: list[str], logs: Logs) -> None:
+        missing = [name for name in names if name not in logs]
+        if missing:
+            raise RuntimeError(f"topics {', '.join(missing)} do not exist: create them with headrace topics create")
+
+    def _open(self, partition: int) -> Owned:
+        owned = Owned(self.settings, self.hop_name, partition, self.sources, self.logs)
+        owned.open()
+        return owned
+
+    def _assign(self, positions: dict[tuple[str, int], int]) -> None:
+        self._reader.assign(positions, self.logs)
+        self._generation += 1
+
+    def _read(self) -> list[tuple[int, RawBatch]]:
+        return [(self._generation, batch) for batch in self._reader.read(1.0)]
+
+    async def _in(self, threads: ThreadPoolExecutor, call: Callable[..., _Result], *arguments: Any) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(threads, call, *arguments)

@@ -1,0 +1,174 @@
+"""Everything that can be configured, with its default and the reason for it.
+
+One frozen struct a section, unknown keys refused; pipeline/configuration.py reads files and the environment.
+"""
+
+import hashlib
+import random
+
+import msgspec
+
+from destinations.clickhouse.config import Config as ClickHouseConfig
+from pipeline.dedupe import DedupRules
+from schemas.limits import Limits
+
+__all__ = [
+    "Settings",
+    "Broker",
+    "Topics",
+    "Project",
+    "Commit",
+    "Deliver",
+    "Fetch",
+    "Store",
+    "Retries",
+    "Metrics",
+]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A section of the configuration: immutable, and a misspelt key is an error."""
+
+
+class Broker(Section, frozen=True):
+    """The Kafka cluster."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    """host:port, several separated by commas."""
+    embedded: bool = False
+    """The broker that comes with the package; it promises less, see docs/quickstart.md."""
+    session_timeout_s: float = 6.0
+    """A worker that is silent for so long has lost its partitions; shorter means more false alarms."""
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: str = ""
+    ssl_ca_location: str = ""
+
+
+class Topics(Section, frozen=True):
+    """Names and sizes of the topics."""
+
+    prefix: str = ""
+    """Put before every topic name, for several installations on one cluster."""
+    raw_partitions: int = 8
+    partitions: int = 8
+    """Of every internal topic: the most workers a hop can have."""
+    replication: int = 1
+
+    def named(self, topic: str) -> str:
+        """The topic's name on the broker."""
+        return f"{self.prefix}{topic}"
+
+
+class Project(Section, frozen=True):
+    """A tenant and the tokens its events carry."""
+
+    id: int
+    name: str = ""
+    tokens: list[str] = []
+
+
+class Commit(Section, frozen=True):
+    """How often everything pending goes into a transaction."""
+
+    interval_ms: int = 150
+    """Latency against the number of times a changed key is written."""
+    events_max: int = 50_000
+    """Commit sooner than the interval when so many rows are pending."""
+    message_bytes: int = 900_000
+    """A message between hops aims at this size compressed; the topics take 8 MiB."""
+    pending_bytes_max: int = 64 * 1024 * 1024
+    """Above it nothing is fetched until something was committed: the bound on a worker's memory."""
+    transaction_timeout_s: float = 30.0
+    """A dead worker's open transaction blocks readers at most so long; its successor ends it sooner."""
+
+
+class Deliver(Section, frozen=True):
+    """Blocks that go into a destination."""
+
+    linger_ms: int = 500
+    """A block is sent so long after its first message at the latest."""
+    accounts_linger_ms: int = 5_000
+    """The same for the accounts table, which nobody watches by the second."""
+    rows_max: int = 100_000
+    bytes_max: int = 128 * 1024 * 1024
+    """A block's size opened in memory."""
+
+
+class Fetch(Section, frozen=True):
+    """How the source is read."""
+
+    records_max: int = 5_000
+    """Records per fetched batch."""
+    gather_ms: int = 20
+    """After the first record, how long to gather more: fewer, larger batches."""
+    wait_ms: int = 250
+    """How long the broker holds an empty fetch; new records answer it at once."""
+    queue_kilobytes: int = 32_768
+    """The client's read-ahead."""
+
+
+class Store(Section, frozen=True):
+    """Where committed state lives."""
+
+    kind: str = "memory"
+    """`memory`, or `rocksdb` for more state than memory and a quicker start."""
+    path: str = ".headrace/state"
+
+
+class Retries(Section, frozen=True):
+    """Waiting between attempts: exponential with full jitter."""
+
+    first_s: float = 0.2
+    cap_s: float = 30.0
+
+    def wait_s(self, attempt: int, at_least_s: float) -> float:
+        """Seconds to wait before the given attempt (1 is the first repeat)."""
+        ceiling = min(self.cap_s, self.first_s * 2 ** min(attempt, 16))
+        return min(self.cap_s, max(at_least_s, random.uniform(0, ceiling)))  # noqa: S311 - jitter, no secret
+
+
+class Metrics(Section, frozen=True):
+    """The Prometheus endpoint of a worker."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: none."""
+
+
+class DestinationEntry(Section, frozen=True):
+    """A destination that a deliver worker may be started for."""
+
+    name: str
+    kind: str = "clickhouse"
+
+
+class Settings(Section, frozen=True):
+    """The whole configuration."""
+
+    app: str = "headrace"
+    """Prefix of consumer groups, transactional ids and state topics."""
+    log_epoch: int = 0
+    """Raised when the broker's logs begin anew beside an old ClickHouse; part of every version."""
+    log_level: str = "WARNING"
+    broker: Broker = Broker()
+    topics: Topics = Topics()
+    projects: list[Project] = []
+    registry: str = ""
+    """A folder of .avsc files or the URL of a Confluent-compatible registry."""
+    limits: Limits = Limits()
+    dedup: DedupRules = DedupRules()
+    commit: Commit = Commit()
+    deliver: Deliver = Deliver()
+    fetch: Fetch = Fetch()
+    store: Store = Store()
+    retry: Retries = Retries()
+    metrics: Metrics = Metrics()
+    destinations: list[DestinationEntry] = msgspec.field(default_factory=lambda: [DestinationEntry(name="clickhouse")])
+    clickhouse: ClickHouseConfig = ClickHouseConfig()
+
+    def fingerprint(self) -> str:
+        """A short name of what decides about events, noted with every commit."""
+        content = msgspec.json.encode([self.projects, self.limits, self.dedup, self.registry])
+        return hashlib.sha256(content).hexdigest()[:12]

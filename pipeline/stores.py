@@ -1,0 +1,152 @@
+"""Where committed state lives between commits: per partition, in memory or in RocksDB on disk.
+
+A store sees only what is committed. What a batch changed stays in an `Overlay` until its transaction has
+been committed, and is thrown away when the partition is.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+__all__ = ["Overlay", "PartitionStore", "MemoryStore", "RocksStore", "Changes"]
+
+Changes = Mapping[bytes, bytes | None]
+"""State keys with their new values; None removes the key."""
+
+_POSITION_KEY = b"\x00position"
+_LOG_KEY = b"\x00log"
+
+
+class PartitionStore(Protocol):
+    """Committed keys of one partition."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def apply(self, changes: Changes, position: int) -> None:
+        """Take over committed changes; `position` is the changelog offset after them."""
+
+    def position(self) -> int:
+        """The changelog offset to recover from: everything before it is in the store."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]: ...
+
+    def close(self) -> None: ...
+
+
+class MemoryStore:
+    """A dictionary. Recovery reads the whole changelog."""
+
+    def __init__(self) -> None:
+        self._data: dict[bytes, bytes] = {}
+        self._position = 0
+        self.get = self._data.get
+
+    def apply(self, changes: Changes, position: int) -> None:
+        removed = [key for key, value in changes.items() if value is None]
+        if removed:
+            changes = {key: value for key, value in changes.items() if value is not None}
+            for key in removed:
+                self._data.pop(key, None)
+        self._data.update(changes)  # type: ignore[arg-type]
+        self._position = position
+
+    def position(self) -> int:
+        return self._position
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter(self._data.items())
+
+    def close(self) -> None:
+        self._data.clear()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
+class RocksStore:
+    """A RocksDB folder per partition: state may exceed memory, and recovery starts where the folder ends.
+
+    The changelog position is written in the same atomic batch as the keys, so the folder is always a prefix of
+    the changelog. A folder that belongs to another changelog (its topic was created again) is emptied.
+    """
+
+    def __init__(self, folder: Path, log: bytes) -> None:
+        self._folder = folder
+        self._database = _open(folder)
+        if self._database.get(_LOG_KEY) != log:
+            self._database.close()
+            shutil.rmtree(folder)
+            self._database = _open(folder)
+            self._database.put(_LOG_KEY, log)
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._database.get(key)
+        return value
+
+    def apply(self, changes: Changes, position: int) -> None:
+        from rocksdict import WriteBatch
+
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(_POSITION_KEY, str(position).encode())
+        self._database.write(batch)
+
+    def position(self) -> int:
+        return int(self._database.get(_POSITION_KEY) or b"0")
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        found: Iterable[tuple[bytes, bytes]] = self._database.items()
+        return ((key, value) for key, value in found if not key.startswith(b"\x00"))
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _open(folder: Path) -> Any:
+    from rocksdict import Options, Rdict
+
+    folder.mkdir(parents=True, exist_ok=True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    return Rdict(str(folder), options)
+
+
+class Overlay:
+    """What changed since the last commit, over what is being committed, over what is committed.
+
+    Freezing hands the changes to a transaction while the next batches are already being worked on.
+    """
+
+    def __init__(self, store: PartitionStore) -> None:
+        self._store = store
+        self._current: dict[bytes, bytes | None] = {}
+        self._frozen: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        if key in self._current:
+            return self._current[key]
+        if key in self._frozen:
+            return self._frozen[key]
+        return self._store.get(key)
+
+    def update(self, changes: Changes) -> None:
+        self._current.update(changes)
+
+    def freeze(self) -> dict[bytes, bytes | None]:
+        """The changes since the last freeze. The one before must have been committed."""
+        assert not self._frozen, "a second transaction was begun before the first was committed"
+        self._frozen, self._current = self._current, {}
+        return self._frozen
+
+    def committed(self, position: int) -> None:
+        """The frozen changes are in the changelog: hand them to the store."""
+        self._store.apply(self._frozen, position)
+        self._frozen = {}
+
+    def __len__(self) -> int:
+        return len(self._current)

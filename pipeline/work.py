@@ -1,0 +1,133 @@
+"""What one owned partition of accept or resolve has done since its last commit.
+
+Batches are absorbed while the frozen ones before them are being committed. Nothing here is visible to anyone
+until the transaction has been committed; nothing of it survives when the partition is lost.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import pyarrow as pa
+
+from pipeline.hops import Hop
+from pipeline.outcome import MOVED, Outcome
+from pipeline.ownership import CommitRecord, Owned
+from pipeline.producer import Outgoing
+from schemas.batches import batch_headers, to_wire
+from schemas.record import RawBatch
+
+__all__ = ["Frozen", "PartitionWork", "cut", "gather"]
+
+
+class Frozen(msgspec.Struct, frozen=True):
+    """Everything of one transaction, ready to be written in a thread."""
+
+    rows: int
+    weight: int
+    moved: dict[int, list[pa.RecordBatch]]
+    rejected: list[pa.RecordBatch]
+    changes: dict[bytes, bytes | None]
+    record: CommitRecord
+
+
+class PartitionWork:
+    """Absorb, freeze, commit, settle: in this order, over and over."""
+
+    def __init__(self, hop: Hop, owned: Owned) -> None:
+        self.owned = owned
+        self.rows = 0
+        self.bytes = 0
+        self._fresh_bytes = 0
+        self._hop = hop
+        self._moved: dict[int, list[pa.RecordBatch]] = {}
+        self._rejected: list[pa.RecordBatch] = []
+        self._bytes_per_row = {"moved": 600.0, "rejected": 2000.0}
+
+    def absorb(self, batch: RawBatch) -> None:
+        """Work a batch in. Raises only on a bug: bad input is an outcome."""
+        for outcome in self._hop.outcomes(batch, self.owned.overlay.get):
+            self._add(batch, outcome)
+        self.owned.counters[batch.topic].position = batch.offsets[-1] + 1
+        self._hop.tend(self.owned, batch)
+        self._fresh_bytes += batch.bytes
+        self.bytes += batch.bytes
+
+    def freeze(self) -> Frozen:
+        """Hand over what has gathered; the next batches go into the next transaction."""
+        frozen = Frozen(
+            rows=self.rows,
+            weight=self._fresh_bytes,
+            moved=self._moved,
+            rejected=self._rejected,
+            changes=self.owned.overlay.freeze(),
+            record=self.owned.record(),
+        )
+        self.rows, self._fresh_bytes, self._moved, self._rejected = 0, 0, {}, []
+        return frozen
+
+    def commit(self, frozen: Frozen) -> int:
+        """Write one transaction; runs in a thread. Raises Fenced or CommitFailed."""
+        settings = self.owned.settings
+        outgoing: list[Outgoing] = []
+        for partition, pieces in frozen.moved.items():
+            outgoing += self._messages(self._hop.output, partition, pieces, "moved")
+        if frozen.rejected:
+            home = self.owned.partition % settings.topics.partitions
+            outgoing += self._messages(settings.topics.named("events.rejected"), home, frozen.rejected, "rejected")
+        return self.owned.commit(outgoing, frozen.changes, frozen.record, publish=True)
+
+    def settle(self, frozen: Frozen, position: int) -> None:
+        """The transaction is committed: its state becomes what the store says."""
+        self.owned.overlay.committed(position)
+        self.bytes -= frozen.weight
+
+    def _add(self, batch: RawBatch, outcome: Outcome) -> None:
+        counters = self.owned.counters[batch.topic]
+        counters.add_read(outcome.rows, outcome.uuid_sum)
+        for fate in outcome.fates:
+            detail = self._hop.output_log if fate.kind == MOVED else fate.detail
+            counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)
+        for partition, rows in outcome.moved:
+            self._moved.setdefault(partition, []).append(rows)
+        if outcome.rejected is not None:
+            self._rejected.append(outcome.rejected)
+        self.owned.overlay.update(outcome.changes)
+        self.rows += outcome.rows
+
+    def _messages(self, topic: str, partition: int, pieces: Sequence[pa.RecordBatch], kind: str) -> Iterator[Outgoing]:
+        target = self.owned.settings.commit.message_bytes
+        size = rows = 0
+        for gathered in gather(pieces, target):
+            for part in cut(gathered, int(target / self._bytes_per_row[kind])):
+                value = to_wire(part)
+                size += len(value)
+                rows += part.num_rows
+                yield Outgoing(topic, partition, value, headers=batch_headers(part))
+        # The next cut aims by what this one compressed to; a factor of two off does no harm.
+        self._bytes_per_row[kind] = max(1.0, size / rows)
+
+
+def gather(pieces: Sequence[pa.RecordBatch], bytes_min: int) -> Iterator[pa.RecordBatch]:
+    """Small pieces joined until they weigh enough; a large one goes as it is, uncopied."""
+    waiting: list[pa.RecordBatch] = []
+    weight = 0
+    for piece in pieces:
+        waiting.append(piece)
+        weight += piece.nbytes
+        if weight >= bytes_min:
+            yield _joined(waiting)
+            waiting, weight = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+
+
+def cut(batch: pa.RecordBatch, rows_max: int) -> Iterator[pa.RecordBatch]:
+    """Slices of at most `rows_max` rows, evenly sized; a single row is never refused."""
+    slices = -(-batch.num_rows // max(1, rows_max))
+    step = -(-batch.num_rows // slices)
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)

@@ -1,0 +1,35 @@
+"""Headrace's own form: one flat JSON object, with the aliases that real SDKs send."""
+
+from typing import Any
+
+from schemas.fields import Fields
+
+__all__ = ["own_fields"]
+
+
+def own_fields(content: dict[str, Any], received_us: int) -> Fields:
+    """Read `{token, uuid?, event, distinct_id, timestamp?, sent_at?, offset?, properties?, $set?, …}`."""
+    return Fields(
+        token=_first(content, "token", "api_key", "$token"),
+        uuid=content.get("uuid"),
+        event=content.get("event"),
+        distinct_id=_first(content, "distinct_id", "$distinct_id"),
+        timestamp=content.get("timestamp"),
+        sent_at=content.get("sent_at"),
+        offset=content.get("offset"),
+        received_us=received_us,
+        properties=content.get("properties"),
+        set=content.get("$set"),
+        set_once=content.get("$set_once"),
+        unset=content.get("$unset"),
+        historical=content.get("historical"),
+    )
+
+
+def _first(content: dict[str, Any], *names: str) -> Any:
+    """The first of the names that has a value."""
+    for name in names:
+        value = content.get(name)
+        if value is not None and value != "":
+            return value
+    return None

@@ -1,0 +1,99 @@
+"""No bytes whatever crash the decoder, and both ways through it agree."""
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.decoding import _careful, decode
+from schemas.event import Event, Rejected
+from tests.unit.schemas.decoded import batch_of, context
+
+texts = st.text(max_size=20) | st.sampled_from(["", "\x00", "\ud800", "😀", "null", "phc_1", "2023-01-01", "a" * 201])
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
+trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+NAMES = """
+    token api_key $token uuid event distinct_id $distinct_id timestamp sent_at offset properties $set $set_once $unset
+    type data now historical userId anonymousId context traits messageId writeKey
+"""
+names = st.sampled_from(NAMES.split())
+objects = st.dictionaries(names | texts, trees, max_size=12)
+likely = st.fixed_dictionaries(
+    {"token": st.just("phc_1"), "event": texts, "distinct_id": texts},
+    optional={
+        "uuid": texts | st.uuids().map(str),
+        "timestamp": texts | st.datetimes().map(lambda when: when.isoformat() + "Z"),
+        "properties": objects,
+        "type": st.sampled_from(["track", "page", "odd"]),
+        "$set": trees,
+        "data": texts,
+        "now": texts,
+    },
+)
+
+
+def as_bytes(value: Any) -> bytes:
+    return json.dumps(value).encode("utf-8", "surrogatepass")
+
+
+def mangled(pair: tuple[bytes, list[tuple[int, int]]]) -> bytes:
+    value = bytearray(pair[0])
+    for at, byte in pair[1]:
+        if value:
+            value[at % len(value)] = byte
+    return bytes(value)
+
+
+changes = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3)
+anything = (
+    st.binary(max_size=200)
+    | st.binary(max_size=50).map(lambda tail: b"\x00\x00\x00\x00\x05" + tail)
+    | trees.map(as_bytes)
+    | objects.map(as_bytes)
+    | st.tuples(likely.map(as_bytes), changes).map(mangled)
+)
+
+
+@given(st.lists(anything | st.none(), max_size=5))
+def test_every_record_ends_as_an_event_or_a_rejection_in_its_place(values: list[bytes | None]) -> None:
+    verdicts = decode(batch_of(values), context())
+
+    assert len(verdicts) == len(values)
+    for verdict in verdicts:
+        assert isinstance(verdict, (Event, Rejected))
+        if isinstance(verdict, Event):
+            for text in (verdict.properties, verdict.set or b"{}", verdict.set_once or b"{}"):
+                assert isinstance(msgspec.json.decode(text.decode()), dict)
+            assert verdict.distinct_id.encode()
+            assert verdict.event.encode()
+
+
+@given(likely.map(as_bytes) | objects.map(as_bytes))
+def test_the_quick_way_and_the_careful_way_agree(value: bytes) -> None:
+    batch = batch_of([value])
+
+    [quick] = decode(batch, context())
+    careful = _careful(batch, 0, context())
+
+    if isinstance(quick, Event) and isinstance(careful, Event):
+        assert msgspec.json.decode(quick.properties) == msgspec.json.decode(careful.properties)
+        blank = {"properties": b""}
+        assert msgspec.structs.replace(quick, **blank) == msgspec.structs.replace(careful, **blank)
+    else:
+        assert quick == careful
+
+
+@given(st.lists(likely.map(as_bytes), min_size=1, max_size=6), st.integers(0, 6))
+def test_a_batch_may_be_cut_anywhere(values: list[bytes], at: int) -> None:
+    whole = batch_of(list(values))
+    cut = min(at, len(values))
+    parts = [_slice(whole, 0, cut), _slice(whole, cut, len(values))]
+
+    assert decode(whole, context()) == [verdict for part in parts for verdict in decode(part, context())]
+
+
+def _slice(batch: Any, start: int, end: int) -> Any:
+    columns = ("offsets", "timestamps", "values", "keys", "headers")
+    return msgspec.structs.replace(batch, **{name: getattr(batch, name)[start:end] for name in columns})

@@ -1,0 +1,40 @@
+"""Partitions are computed as Kafka's own clients do."""
+
+import pytest
+
+from pipeline.routing import partitions_of, state_key
+
+# Published vectors: org.apache.kafka.common.utils.UtilsTest, testMurmur2 (Apache Kafka).
+VECTORS = {
+    b"21": -973932308,
+    b"foobar": -790332482,
+    b"a-little-bit-long-string": -985981536,
+    b"a-little-bit-longer-string": -1486304829,
+    b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    b"abc": 479470107,
+}
+
+
+@pytest.mark.parametrize(("key", "published"), VECTORS.items())
+def test_a_key_hashes_to_the_published_value(key: bytes, published: int) -> None:
+    partitions = partitions_of([key], 2**31 - 1)
+
+    assert partitions[0] == (published & 0x7FFFFFFF) % (2**31 - 1)
+
+
+def test_keys_of_mixed_lengths_keep_their_order() -> None:
+    keys = [*VECTORS, *reversed(VECTORS)]
+
+    together = partitions_of(keys, 8).tolist()
+
+    assert together == [partitions_of([key], 8).tolist()[0] for key in keys]
+
+
+def test_an_empty_batch_and_an_empty_key_are_fine() -> None:
+    assert partitions_of([], 8).tolist() == []
+    assert partitions_of([b""], 8).tolist()[0] in range(8)
+
+
+def test_two_projects_have_different_keys_for_one_distinct_id() -> None:
+    assert state_key(1, "1:a") != state_key(11, "a")
+    assert state_key(7, "é") == "7:é".encode()
