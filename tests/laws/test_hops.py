@@ -1,0 +1,135 @@
+"""Laws of the hops: nothing is lost, twice is once, a batch may be cut anywhere, order within a key is kept."""
+
+import uuid
+from collections.abc import Mapping
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.accept import AcceptRules
+from pipeline.dedupe import DedupRules
+from pipeline.outcome import Outcome
+from pipeline.resolve import AcceptedBatch, ResolveRules
+from pipeline.spine import accept, resolve
+from schemas.batches import ACCEPTED, PREPARED, REJECTED, from_wire, hash_of, to_wire
+from tests.unit.schemas.decoded import batch_of, context
+
+RULES = AcceptRules(decoding=context(), partitions=4)
+RESOLVE = ResolveRules(dedup=DedupRules(window_s=100, per_distinct_id_max=64))
+
+
+def raw(distinct_id: str, number: int) -> bytes:
+    name = uuid.UUID(int=number)
+    return b'{"token":"phc_1","event":"e","distinct_id":"%s","uuid":"%s","properties":{"n":%d}}' % (
+        distinct_id.encode(),
+        str(name).encode(),
+        number,
+    )
+
+
+ids = st.sampled_from(["ada", "bob", "eve", "é", "x" * 200])
+good = st.builds(raw, ids, st.integers(0, 12))
+records = st.lists(good | st.sampled_from([b"junk", b"[]", None]), max_size=30)
+
+
+def accepted_rows(outcome: Outcome) -> dict[int, list[dict[str, object]]]:
+    return {partition: rows.to_pylist() for partition, rows in outcome.moved}
+
+
+@given(records)
+def test_accept_puts_every_record_in_exactly_one_place(values: list[bytes | None]) -> None:
+    outcome = accept(batch_of(values), RULES)
+
+    offsets = [row["source_offset"] for rows in accepted_rows(outcome).values() for row in rows]
+    refused = [] if outcome.rejected is None else outcome.rejected.column("offset").to_pylist()
+    assert sorted(offsets + refused) == list(range(len(values)))
+    assert sum(fate.rows for fate in outcome.fates) == len(values)
+
+
+@given(records)
+def test_a_rejected_record_keeps_its_original_bytes(values: list[bytes | None]) -> None:
+    outcome = accept(batch_of(values), RULES)
+
+    for row in [] if outcome.rejected is None else outcome.rejected.to_pylist():
+        assert row["value"] == values[row["offset"]]
+
+
+@given(records)
+def test_accept_keeps_the_order_within_a_distinct_id_and_its_partition(values: list[bytes | None]) -> None:
+    homes: dict[object, int] = {}
+    for partition, rows in accepted_rows(accept(batch_of(values), RULES)).items():
+        by_id: dict[object, list[object]] = {}
+        for row in rows:
+            assert homes.setdefault(row["distinct_id"], partition) == partition
+            by_id.setdefault(row["distinct_id"], []).append(row["source_offset"])
+        assert all(offsets == sorted(offsets) for offsets in by_id.values())  # type: ignore[type-var]
+
+
+class State(dict[bytes, bytes]):
+    def take(self, changes: Mapping[bytes, bytes | None]) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self.pop(key, None)
+            else:
+                self[key] = value
+
+
+def resolved(batches: list[pa.RecordBatch], state: State) -> list[bytes]:
+    """The uuids that go on, after resolving the batches one after the other."""
+    moved: list[bytes] = []
+    for offset, rows in enumerate(batches):
+        outcome = resolve(AcceptedBatch(b"A" * 16, 0, offset, rows), state.get, RESOLVE)
+        state.take(outcome.changes)
+        moved += [uuid for _, piece in outcome.moved for uuid in piece.column("uuid").to_pylist()]
+    return moved
+
+
+def one_batch(values: list[bytes]) -> pa.RecordBatch:
+    pieces = [rows for _, rows in accept(batch_of(list(values)), RULES).moved]
+    return pa.concat_batches(pieces) if pieces else pa.record_batch([[] for _ in ACCEPTED], schema=ACCEPTED)
+
+
+@given(st.lists(good, min_size=1, max_size=30), st.integers(0, 30))
+def test_resolve_may_be_given_a_batch_cut_anywhere(values: list[bytes], at: int) -> None:
+    rows = one_batch(values)
+    cut = min(at, rows.num_rows)
+    parts = [part for part in (rows.slice(0, cut), rows.slice(cut)) if part.num_rows]
+    whole, cut_state = State(), State()
+
+    assert resolved([rows], whole) == resolved(parts, cut_state)
+    assert whole == cut_state
+
+
+@given(st.lists(good, min_size=1, max_size=30))
+def test_twice_is_once(values: list[bytes]) -> None:
+    rows = one_batch(values)
+    state = State()
+
+    first = resolved([rows], state)
+
+    assert resolved([rows], state) == []
+    assert len(first) == len({(row["distinct_id"], row["uuid"]) for row in rows.to_pylist()})
+
+
+@given(st.lists(good, min_size=1, max_size=30))
+def test_every_uuid_that_went_in_is_counted_where_it_went(values: list[bytes]) -> None:
+    rows = one_batch(values)
+
+    outcome = resolve(AcceptedBatch(b"A" * 16, 0, 0, rows), {}.get, RESOLVE)
+
+    assert sum(fate.uuid_sum for fate in outcome.fates) % 2**64 == outcome.uuid_sum == hash_of(rows.column("uuid"))
+
+
+@given(st.lists(good, min_size=1, max_size=30), st.integers(0, 29), st.integers(1, 30))
+def test_a_batch_survives_the_wire_whole_and_in_slices(values: list[bytes], start: int, length: int) -> None:
+    rows = one_batch(values)
+    part = rows.slice(min(start, rows.num_rows - 1), length)
+
+    assert from_wire(to_wire(part), ACCEPTED).equals(part)
+    assert hash_of(part.column("uuid")) == sum(int.from_bytes(u[8:]) for u in part.column("uuid").to_pylist()) % 2**64
+
+
+def test_the_schemas_of_the_topics_have_distinct_columns() -> None:
+    for schema in (ACCEPTED, PREPARED, REJECTED):
+        assert len(set(schema.names)) == len(schema.names)

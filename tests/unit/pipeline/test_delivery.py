@@ -1,0 +1,58 @@
+"""Blocks: when they are cut, and that a recorded end is kept exactly."""
+
+import pyarrow as pa
+
+from pipeline.deliver import Unpacked
+from pipeline.delivery import Queue
+
+EMPTY = pa.record_batch([pa.array([1])], names=["x"])
+
+
+def message(offset: int, rows: int = 10, size: int = 100) -> Unpacked:
+    return Unpacked(offset, size, rows, EMPTY)
+
+
+def queue(**limits: int) -> Queue:
+    return Queue("t", linger_s=0.5, rows_max=limits.get("rows", 100), bytes_max=limits.get("bytes", 10_000))
+
+
+def offsets(block: list[Unpacked]) -> list[int]:
+    return [message.offset for message in block]
+
+
+def test_an_empty_queue_is_never_due() -> None:
+    assert queue().due_in(5.0) is None
+
+
+def test_a_block_is_due_after_its_linger_and_at_once_when_it_is_full() -> None:
+    waiting = queue()
+    waiting.add(message(0), 10.0)
+
+    assert waiting.due_in(10.2) == 0.5 - (10.2 - 10.0)
+    assert waiting.due_in(11.0) == 0.0
+    waiting.add(message(1, rows=90), 10.2)
+    assert waiting.due_in(10.2) == 0.0
+
+
+def test_a_block_keeps_to_the_limits_and_always_takes_one_message() -> None:
+    waiting = queue(rows=25)
+    for offset in range(3):
+        waiting.add(message(offset), 0.0)
+    waiting.add(message(3, rows=1_000), 0.0)
+
+    assert [offsets(waiting.cut(1.0)) for _ in range(3)] == [[0, 1], [2], [3]]
+    assert (waiting.rows, waiting.bytes) == (0, 0)
+
+
+def test_a_block_that_was_open_is_cut_again_at_exactly_its_end() -> None:
+    waiting = queue(rows=15)
+    waiting.must_end_at = 4
+    for offset in (0, 2, 3):
+        waiting.add(message(offset), 0.0)
+
+    assert waiting.due_in(100.0) is None
+    waiting.add(message(4), 0.0)
+    waiting.add(message(6), 0.0)
+    assert waiting.due_in(100.0) == 0.0
+    assert offsets(waiting.cut(100.0)) == [0, 2, 3, 4]
+    assert offsets(waiting.cut(100.0)) == [6]

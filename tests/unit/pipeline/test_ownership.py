@@ -1,0 +1,52 @@
+"""Recovery: a changelog applied in whole batches, with and without a broker that isolates transactions."""
+
+from collections.abc import Iterator
+
+from pipeline.ownership import BEGIN_KEY, COMMIT_KEY, restore
+from pipeline.stores import MemoryStore
+from schemas.record import RawBatch
+
+Record = tuple[bytes, bytes | None]
+
+
+def changelog(*batches: list[Record]) -> Iterator[tuple[RawBatch, int]]:
+    offset = 0
+    for records in batches:
+        count = len(records)
+        keys, values = [key for key, _ in records], [value for _, value in records]
+        offsets = list(range(offset, offset + count))
+        offset += count
+        yield RawBatch("state", b"", 0, offsets, [0] * count, values, keys, [None] * count), offset
+
+
+def restored(*batches: list[Record], isolated: bool) -> dict[bytes, bytes]:
+    store = MemoryStore()
+    restore(store, changelog(*batches), isolated=isolated)
+    return dict(store.items())
+
+
+def test_the_last_value_of_a_key_counts_and_a_tombstone_removes_it() -> None:
+    found = restored([(b"a", b"1"), (b"b", b"1")], [(b"a", b"2"), (b"b", None), (COMMIT_KEY, b"{}")], isolated=True)
+
+    assert found == {b"a": b"2", COMMIT_KEY: b"{}"}
+
+
+def test_compaction_may_have_left_keys_without_their_commit_record() -> None:
+    assert restored([(b"a", b"1")], isolated=True) == {b"a": b"1"}
+
+
+def test_a_broker_that_shows_aborted_records_gives_a_transaction_only_with_its_commit_record() -> None:
+    whole = [(BEGIN_KEY, b""), (b"a", b"1"), (COMMIT_KEY, b"1")]
+    aborted = [(BEGIN_KEY, b""), (b"a", b"bad"), (b"b", b"bad")]
+    after = [(BEGIN_KEY, b""), (b"c", b"3"), (COMMIT_KEY, b"2")]
+
+    found = restored(whole, aborted, after, isolated=False)
+
+    assert found == {b"a": b"1", b"c": b"3", COMMIT_KEY: b"2"}
+
+
+def test_a_transaction_may_be_cut_by_batches_anywhere() -> None:
+    records: list[Record] = [(BEGIN_KEY, b""), (b"a", b"1"), (b"b", b"2"), (COMMIT_KEY, b"1")]
+
+    for at in range(len(records) + 1):
+        assert restored(records[:at], records[at:], isolated=False) == {b"a": b"1", b"b": b"2", COMMIT_KEY: b"1"}

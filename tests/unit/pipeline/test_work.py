@@ -1,0 +1,45 @@
+"""Messages between hops: small pieces are joined, large ones cut, nothing is lost or reordered."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.work import cut, gather
+
+
+def numbered(counts: list[int]) -> list[pa.RecordBatch]:
+    pieces, start = [], 0
+    for count in counts:
+        pieces.append(pa.record_batch([pa.array(range(start, start + count), pa.int64())], names=["n"]))
+        start += count
+    return pieces
+
+
+def numbers(batches: list[pa.RecordBatch]) -> list[int]:
+    return [number for batch in batches for number in batch.column("n").to_pylist()]
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=10), st.integers(1, 1_000))
+def test_gathering_keeps_every_row_in_order(counts: list[int], bytes_min: int) -> None:
+    pieces = numbered(counts)
+
+    joined = list(gather(pieces, bytes_min))
+
+    assert numbers(joined) == numbers(pieces)
+    assert all(batch.nbytes >= bytes_min for batch in joined[:-1])
+
+
+@given(st.integers(1, 200), st.integers(0, 60))
+def test_cutting_keeps_every_row_in_order_and_the_limit(rows: int, rows_max: int) -> None:
+    [batch] = numbered([rows])
+
+    parts = list(cut(batch, rows_max))
+
+    assert numbers(parts) == numbers([batch])
+    assert all(part.num_rows <= max(1, rows_max) for part in parts)
+
+
+def test_a_large_piece_is_not_copied() -> None:
+    [piece] = numbered([1_000])
+
+    assert next(iter(gather([piece], 10))) is piece
