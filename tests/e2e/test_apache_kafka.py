@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipeline.embedded.apache_kafka import ApacheKafka, NotReady
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka]
-QUIET = {"log_level": 0}
+# A frozen node accepts connections and never answers: clients that shall go elsewhere must lose patience soon.
+QUIET = {"log_level": 0, "socket.timeout.ms": 3000}
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,7 @@ def test_what_was_acknowledged_survives_the_death_of_the_leader(cluster: ApacheK
 
     assert _read(cluster, 2) == [b"before", b"after"]
     cluster.restart(dead)
-    assert cluster.running() == [node for node in cluster.nodes if node in cluster.running()]
-    assert len(cluster.running()) == 3
+    assert sorted(cluster.running()) == [1, 2, 3]
 
 
 def test_a_frozen_node_is_replaced_and_comes_back(cluster: ApacheKafka) -> None:
@@ -79,7 +79,8 @@ def test_reading_does_not_bring_a_missing_topic_to_life(cluster: ApacheKafka) ->
 def test_a_single_node_keeps_its_data_and_its_port_through_kill_and_stop(tmp_path: Path) -> None:
     with ApacheKafka(tmp_path) as kafka:
         address = kafka.bootstrap
-        AdminClient({"bootstrap.servers": address, **QUIET}).create_topics([NewTopic("path", 1, 1)])["path"].result(30)
+        admin = AdminClient({"bootstrap.servers": address, **QUIET})
+        admin.create_topics([NewTopic("path", 1, 1)])["path"].result(30)
         _write(kafka, b"one")
         kafka.kill(1)
         kafka.restart(1)
