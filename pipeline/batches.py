@@ -76,8 +76,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             if not self.flow_active:
                 await self.wait(self.can_resume_flow)
                 continue
-            await source.wait_for_room()
             for generation, batch in await source.next_batches():
+                await source.wait_for_room()
                 if self.flow_active and source.is_current(generation):
                     await self._deliver(generation, batch)
             await asyncio.sleep(0)

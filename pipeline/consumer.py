@@ -25,8 +25,8 @@ class LogChanged(Exception):
 class LogReader:
     """One librdkafka consumer with a manual assignment. Not thread-safe: one thread calls it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._records_max = settings.fetch.records_max
+    def __init__(self, settings: Settings, records_max: int = 1_000) -> None:
+        self._records_max = records_max
         self._gather_s = settings.fetch.gather_ms / 1000
         self._consumer = Consumer(
             {

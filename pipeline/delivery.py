@@ -126,7 +126,7 @@ class BlockRunner(Runner):
         self.sources = (self._events, self._rejected, self._accounts)
         self.outputs = ()
         self._loops: dict[int, asyncio.Task[None]] = {}
-        self._draining = False
+        self._sending = asyncio.Semaphore(settings.deliver.concurrency)
 
     def begin_work(self, owned: Owned) -> BlockWork:
         limits = self.settings.deliver
@@ -157,7 +157,8 @@ class BlockRunner(Runner):
             work.on_the_way = sum(rows.nbytes for _, rows in block.messages)
             boundary = OpenBlock(block.topic, block.log.hex(), block.first, block.last)
             await self._commit(work, [boundary], publish=open_topic not in (None, self._accounts))
-            outcome = await self.until_done(deliver, block, self._destination.insert, self._destination.name)
+            async with self._sending:
+                outcome = await self.until_done(deliver, block, self._destination.insert, self._destination.name)
             self._account(work, block, outcome)
             open_topic = block.topic
             work.on_the_way = 0

@@ -17,14 +17,17 @@ class IntervalRunner(Runner):
     """Commits `commit.interval_ms` after the first pending row, or sooner when much is pending; idle is free."""
 
     def __init__(self, settings: Settings, hop: Hop) -> None:
+        self._hop = hop
         super().__init__(settings)
         self.hop_name = hop.name
         self.sources = hop.sources
         self.outputs = tuple({hop.output, settings.topics.named("events.rejected")})
-        self._hop = hop
         self._pending = asyncio.Event()
         self._plenty = asyncio.Event()
         self._committing: asyncio.Task[None] | None = None
+
+    def records_max(self, settings: Settings) -> int:
+        return settings.fetch.records_max if self._hop.name == "accept" else settings.fetch.batches_max
 
     def bind(self, logs: Logs) -> None:
         self._hop.bind(logs)

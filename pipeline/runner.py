@@ -56,12 +56,16 @@ class Runner:
         self._closing = False
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._reader = LogReader(settings)
+        self._reader = LogReader(settings, self.records_max(settings))
         self._fetch_thread = ThreadPoolExecutor(1, thread_name_prefix="fetch")
         self._threads = ThreadPoolExecutor(max(8, settings.topics.partitions), thread_name_prefix="commit")
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What a kind of runner adds.
+
+    def records_max(self, settings: Settings) -> int:
+        """How many records one read may hand over: few where each is a batch of thousands of events."""
+        return settings.fetch.batches_max
 
     def begin_work(self, owned: Owned) -> Work:
         raise NotImplementedError

@@ -92,15 +92,19 @@ class Deliver(Section, frozen=True):
     accounts_linger_ms: int = 5_000
     """The same for the accounts table, which nobody watches by the second."""
     rows_max: int = 100_000
-    bytes_max: int = 128 * 1024 * 1024
-    """A block's size opened in memory."""
+    bytes_max: int = 32 * 1024 * 1024
+    """A block's size opened in memory; while it is sent it is held three times over."""
+    concurrency: int = 4
+    """Blocks on their way at once, of different partitions."""
 
 
 class Fetch(Section, frozen=True):
     """How the source is read."""
 
     records_max: int = 5_000
-    """Records per fetched batch."""
+    """Records of events.raw per read."""
+    batches_max: int = 16
+    """Messages of the other topics per read; each holds thousands of events."""
     gather_ms: int = 20
     """After the first record, how long to gather more: fewer, larger batches."""
     wait_ms: int = 250

@@ -5,11 +5,12 @@ untouched. Whatever is unusual takes the careful way (schemas/fields.py), which 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import numpy
 
 from schemas.avro import AvroSchema, avro_fields
 from schemas.event import Event, Rejected, RejectionCode
@@ -57,10 +58,11 @@ def decode(batch: RawBatch, context: DecodeContext) -> list[Event | Rejected]:
     """One verdict per record, in order. No bytes whatever raise."""
     limits = context.limits
     future_us = limits.future_s * 1_000_000
+    brackets = _brackets(batch.values)
     verdicts: list[Event | Rejected] = []
     for index, value in enumerate(batch.values):
         verdict: Event | Rejected | None = None
-        if value is not None and batch.headers[index] is None:
+        if value is not None and brackets[index] <= limits.depth and batch.headers[index] is None:
             verdict = _quick(value, batch.timestamps[index] * 1000, context, limits, future_us)
         if verdict is None:
             verdict = _careful(batch, index, context)
@@ -68,19 +70,30 @@ def decode(batch: RawBatch, context: DecodeContext) -> list[Event | Rejected]:
     return verdicts
 
 
+def _brackets(values: Sequence[bytes | None]) -> list[int]:
+    """How many opening brackets each value has: with no more than the depth allows it cannot nest too deep.
+
+    Counted for the batch at once; both brackets differ from 0x5B in one bit at most.
+    """
+    present = [value or b"" for value in values]
+    text = numpy.frombuffer(b"".join(present), numpy.uint8)
+    places = numpy.flatnonzero((text & 0xDF) == 0x5B)
+    ends = numpy.cumsum(numpy.fromiter(map(len, present), numpy.int64, len(present)))
+    counts: list[int] = numpy.diff(numpy.searchsorted(places, ends), prepend=0).tolist()
+    return counts
+
+
 def _quick(value: bytes, received_us: int, context: DecodeContext, limits: Limits, future_us: int) -> Event | None:
     """The event, if the record is plain in every respect; None says nothing but "look closer".
 
-    The checks on the bytes are conservative: fewer brackets than the depth allows cannot nest too deep, a text
-    shorter than the number of keys cannot have them, without a \\u there is neither a surrogate nor a NUL.
+    The checks on the bytes are conservative: a text shorter than the number of keys cannot have them, and without an
+    escape there is neither a surrogate nor a NUL. Searching one byte costs a tenth of searching several: it goes first.
     """
     if (
         len(value) > limits.keys
         or len(value) > limits.event_bytes
-        or b"\\u" in value
-        or b'"$set' in value
-        or b'"$unset"' in value
-        or value.count(b"{") + value.count(b"[") > limits.depth
+        or (b"\\" in value and b"\\u" in value)
+        or (b"$" in value and (b'"$set' in value or b'"$unset"' in value))
         or not (value.isascii() or _is_utf8(value))
     ):
         return None
