@@ -86,15 +86,15 @@ class Body:
             raise Refused("Code: 229. DB::Exception: the body is too large: send smaller blocks. (QUERY_IS_TOO_LARGE)")
 
 
-def compressed(data: Any, accepted: str) -> tuple[Any, str]:
+def compressed(data: bytes, accepted: str) -> tuple[bytes, str]:
     """The data in the first encoding of the list that is known, with that encoding's name; else unchanged."""
     for name in (part.split(";")[0].strip() for part in accepted.split(",")):
         if name == "lz4":
             import lz4.frame
 
-            return lz4.frame.compress(data), name
+            return bytes(lz4.frame.compress(data)), name
         if name == "zstd":
-            return _zstd().compress(data, 1), name
+            return bytes(_zstd().compress(data, 1)), name
         if name in ("gzip", "deflate"):
             writer = zlib.compressobj(3, wbits=31 if name == "gzip" else 15)
             return writer.compress(data) + writer.flush(), name

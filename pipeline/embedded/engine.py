@@ -35,7 +35,7 @@ class Context(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """What a statement gave: bytes in the wanted format, and counters."""
 
-    data: Any
+    data: bytes
     rows_read: int = 0
     bytes_read: int = 0
     rows_written: int = 0
@@ -90,10 +90,9 @@ class Session:
             found = self._connection.query(query.sql, query.format)
         except RuntimeError as problem:
             raise Refused(str(problem)) from problem
-        # A view of the engine's own memory, which lives as long as the result does.
-        data = found.get_memview().view() if found.size() else b""
         return Result(
-            data,
+            # A copy: a view of the engine's memory outlives neither the result nor, unnoticed, its connection.
+            bytes(found.bytes() or b""),
             found.rows_read(),
             found.bytes_read(),
             found.rows_written(),

@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _parameters(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
 
-    def _answer(self, status: int, data: Any, headers: dict[str, str], compress: bool = False) -> None:
+    def _answer(self, status: int, data: bytes, headers: dict[str, str], compress: bool = False) -> None:
         self.send_response(status)
         if compress and len(data) >= WORTH_COMPRESSING_BYTES:
             data, encoding = compressed(data, self.headers.get("Accept-Encoding", ""))

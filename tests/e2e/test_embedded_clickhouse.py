@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,16 @@ def test_a_slow_statement_holds_up_neither_ping_nor_an_insert(client: Any, port:
 
     assert (pong[0], pong[2], slow.is_alive()) == (200, b"Ok.\n", True)
     slow.join()
+
+
+def test_answers_of_statements_at_the_same_time_are_not_mixed_up(port: int) -> None:
+    expected = b"".join(b"%d\n" % number for number in range(200_000))
+
+    with ThreadPoolExecutor(8) as threads:
+        path = "/?query=SELECT+number+FROM+numbers(200000)"
+        answers = list(threads.map(lambda _: _get(port, path)[2] == expected, range(80)))
+
+    assert all(answers)
 
 
 def test_a_page_of_another_site_is_turned_away(port: int) -> None:
