@@ -1,6 +1,7 @@
 """The accounts as they are published: the newest of every hop and partition, kept current by reading the topic."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 
 from pipeline.accounts import Account, LogAccount, decode_account
 from pipeline.consumer import LogReader
@@ -8,6 +9,7 @@ from pipeline.ends import LogEnds
 from pipeline.settings import Settings
 from pipeline.topics import catalogue, topic_ids
 from schemas.outcomes import Retry
+from schemas.record import RawBatch
 
 __all__ = ["Following"]
 
@@ -25,11 +27,17 @@ class Following:
 
     def read(self, wait_s: float) -> dict[str, Account]:
         """What is known after waiting at most so long for something new; by `<hop>:<partition>`."""
-        for batch in self._reader.read(wait_s):
-            for key, value in zip(batch.keys, batch.values, strict=True):
-                if key and value:
-                    self.accounts[key.decode()] = decode_account(value)
+        self._take(self._reader.read(wait_s))
         return self.accounts
+
+    def catch_up(self, quiet_s: float = 0.3, within_s: float = 30.0) -> None:
+        """Read what is already there: until nothing more comes for a moment."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            batches = self._reader.read(quiet_s)
+            if not batches:
+                return
+            self._take(batches)
 
     def positions(self, hop: str, topic: str) -> dict[int, int]:
         """The next offset the hop reads in each partition of the topic's present log, where it has said one."""
@@ -44,6 +52,12 @@ class Following:
 
     def close(self) -> None:
         self._reader.close()
+
+    def _take(self, batches: Iterable[RawBatch]) -> None:
+        for batch in batches:
+            for key, value in zip(batch.keys, batch.values, strict=True):
+                if key and value:
+                    self.accounts[key.decode()] = decode_account(value)
 
 
 def _logs(settings: Settings) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """Everything of one installation on one machine: what `headrace up` starts, in which order, and when it is ready."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -12,39 +13,54 @@ import msgspec
 from destinations.clickhouse import migrate
 from pipeline.embedded.broker import command as broker_command
 from pipeline.embedded.broker import wait_until_ready
+from pipeline.embedded.parent import with_parent
+from pipeline.embedded.ports import free_ports
 from pipeline.readiness import is_ready
-from pipeline.runfile import Child, RunFile, embedded_settings, home, started_at
+from pipeline.runfile import Child, RunFile, home, started_at
 from pipeline.settings import Settings
-from pipeline.supervisor import ChildPlan, Supervisor
+from pipeline.supervisor import ChildPlan, Supervisor, last_lines
 from pipeline.topics import create_missing
 from schemas.outcomes import Retry
 
-__all__ = ["Instance"]
+__all__ = ["Instance", "Stopped"]
 
 READY_WITHIN_S = 60.0
+DEATHS_BEFORE_READY = 3
+"""A process that dies so often while everything starts will not come up by waiting."""
+SERVICES, HOPS = 0, 1
+"""Stages: the hops end before what they write to."""
+
+
+class Stopped(Exception):
+    """Told to stop while everything was still starting."""
 
 
 class Instance:
     """A supervisor with the plan of what to run. `tell` says what happens, one line at a time."""
 
     def __init__(self, settings: Settings, config: Path | None, tell: Callable[[str], None]) -> None:
+        self.told_to_stop = False
+        """Set it from a signal handler: whatever waits, ends."""
         self._settings = settings
         self._config = config
         self._tell = tell
         self._supervisor = Supervisor(home() / "logs", tell)
-        self._run: RunFile | None = None
-
-    @property
-    def settings(self) -> Settings:
-        """The settings with the addresses that were chosen."""
-        return self._settings
+        self._environment: dict[str, str] = {}
+        self._run = RunFile(
+            pid=os.getpid(),
+            started=started_at(os.getpid()) or "",
+            bootstrap=settings.broker.bootstrap,
+            clickhouse_url=settings.clickhouse.url,
+            log_epoch=settings.log_epoch,
+        )
 
     def start(self) -> None:
-        """Start everything and return when every hop is ready. Raises Retry when something does not come up."""
+        """Start everything and return when every hop is ready.
+
+        Raises Retry when a service does not answer, RuntimeError when a process cannot run, Stopped when told to.
+        """
         if self._settings.broker.embedded:
             self._start_embedded()
-        else:
-            self._run = self._run_file(self._settings)
         created = create_missing(self._settings)
         if created:
             self._tell(f"created {len(created)} topics")
@@ -54,15 +70,17 @@ class Instance:
         for hop in hops:
             self._supervisor.start(self._hop(hop))
         self._note()
-        self._wait_for_hops(hops)
-        assert self._run is not None
+        # Ready is said by each worker in a file of its own, when it owns its partitions.
+        self._until(lambda: all(map(self._is_ready, hops)), ", ".join(hops))
         self._run.ready = True
         self._note()
 
-    def tend(self) -> None:
-        """One look after the children."""
-        if self._supervisor.tend():
-            self._note()
+    def run(self) -> None:
+        """Look after everyone until told to stop. Raises RuntimeError when it cannot go on."""
+        while not self.told_to_stop:
+            if self._supervisor.tend():
+                self._note()
+            time.sleep(0.25)
 
     def stop(self) -> None:
         """Stop everything and forget the run file."""
@@ -70,67 +88,72 @@ class Instance:
         RunFile.path().unlink(missing_ok=True)
 
     def _start_embedded(self) -> None:
-        broker_port, clickhouse_port = _free_port(), _free_port()
-        fresh = RunFile(
-            pid=os.getpid(),
-            started=started_at(os.getpid()) or "",
-            bootstrap=f"127.0.0.1:{broker_port}",
-            clickhouse_url=f"http://127.0.0.1:{clickhouse_port}",
-            log_epoch=_next_epoch(),
-        )
-        self._run = fresh
-        self._settings = _with_addresses(self._settings, embedded_settings(fresh))
-        # Its logs are in memory and die with it, so nobody may go on with another one in its place.
-        self._supervisor.start(ChildPlan("broker", broker_command(broker_port), restart=False))
-        folder = home() / "clickhouse"
-        command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--path", str(folder)]
+        broker_port, clickhouse_port = free_ports(2)
+        self._run.bootstrap = f"127.0.0.1:{broker_port}"
+        self._run.clickhouse_url = f"http://127.0.0.1:{clickhouse_port}"
+        self._run.log_epoch = _next_epoch()
+        self._settings = _with_addresses(self._settings, self._run)
+        self._environment = {
+            "HEADRACE_BROKER__BOOTSTRAP": self._run.bootstrap,
+            "HEADRACE_CLICKHOUSE__URL": self._run.clickhouse_url,
+            "HEADRACE_LOG_EPOCH": str(self._run.log_epoch),
+        }
+        # Its logs are in memory: they die with it, so nobody may go on with another one in its place, and there is
+        # nothing that it could save by ending slowly.
+        broker = broker_command(broker_port)
+        self._supervisor.start(ChildPlan("broker", broker, restart=False, stop_signal=signal.SIGKILL))
+        command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--path", str(home() / "clickhouse")]
         self._supervisor.start(ChildPlan("clickhouse", [*command, "--port", str(clickhouse_port)]))
-        if not wait_until_ready(fresh.bootstrap, READY_WITHIN_S):
-            raise Retry(f"the embedded broker did not come up; see {home() / 'logs' / 'broker.log'}")
-        _wait_for_port(clickhouse_port, "clickhouse")
-
-    def _run_file(self, settings: Settings) -> RunFile:
-        return RunFile(
-            pid=os.getpid(),
-            started=started_at(os.getpid()) or "",
-            bootstrap=settings.broker.bootstrap,
-            clickhouse_url=settings.clickhouse.url,
-            log_epoch=settings.log_epoch,
-        )
+        self._note()
+        self._until(lambda: wait_until_ready(self._run.bootstrap, 0.5), "broker")
+        self._until(lambda: _listens(clickhouse_port), "clickhouse")
 
     def _hop(self, hop: str) -> ChildPlan:
         words = ["deliver", hop.removeprefix("deliver-")] if hop.startswith("deliver-") else [hop]
         command = [sys.executable, "-m", "pipeline.cli.main", "run", *words]
         if self._config is not None:
             command += ["--config", str(self._config)]
-        return ChildPlan(hop, command)
+        return ChildPlan(hop, with_parent(command), self._environment, stage=HOPS)
 
     def _note(self) -> None:
-        assert self._run is not None
-        pids = self._supervisor.pids()
-        self._run.children = {name: Child(pid, started_at(pid) or "") for name, pid in pids.items()}
+        """Write the run file, so that other commands find what runs now."""
+        self._run.children = {
+            name: Child(state.pid or 0, started_at(state.pid or 0) or "", state.failures, state.looping)
+            for name, state in self._supervisor.states().items()
+        }
         self._run.write()
 
-    def _wait_for_hops(self, hops: list[str]) -> None:
-        """Ready is said by each worker in a file of its own, when it owns its partitions."""
+    def _is_ready(self, hop: str) -> bool:
+        pid = self._supervisor.states()[hop].pid
+        return pid is not None and is_ready(hop, pid)
+
+    def _until(self, reached: Callable[[], bool], names: str) -> None:
+        """Wait, and look after everyone meanwhile."""
         deadline = time.monotonic() + READY_WITHIN_S
-        waiting = list(hops)
-        while waiting:
-            self.tend()
-            pids = self._supervisor.pids()
-            waiting = [hop for hop in waiting if hop not in pids or not is_ready(hop, pids[hop])]
-            if waiting and time.monotonic() > deadline:
-                raise Retry(f"{', '.join(waiting)} did not become ready; see {home() / 'logs'}")
-            time.sleep(0.1)
+        while not reached():
+            if self.told_to_stop:
+                raise Stopped
+            if self._supervisor.tend():
+                self._note()
+                self._refuse_hopeless()
+            if time.monotonic() > deadline:
+                raise Retry(f"{names}: not ready after {READY_WITHIN_S:.0f} s; see {home() / 'logs'}")
+            time.sleep(0.05)
+
+    def _refuse_hopeless(self) -> None:
+        for name, state in self._supervisor.states().items():
+            if state.failures >= DEATHS_BEFORE_READY:
+                lines = "\n".join(f"    {line}" for line in last_lines(self._supervisor.log(name), 8))
+                raise RuntimeError(f"{name} does not start. Its log, {self._supervisor.log(name)}, ends:\n{lines}")
 
 
-def _with_addresses(settings: Settings, embedded: Settings) -> Settings:
+def _with_addresses(settings: Settings, running: RunFile) -> Settings:
     """The settings as given, with the chosen addresses in them."""
     return msgspec.structs.replace(
         settings,
-        log_epoch=embedded.log_epoch,
-        broker=msgspec.structs.replace(settings.broker, bootstrap=embedded.broker.bootstrap),
-        clickhouse=msgspec.structs.replace(settings.clickhouse, url=embedded.clickhouse.url),
+        log_epoch=running.log_epoch,
+        broker=msgspec.structs.replace(settings.broker, bootstrap=running.bootstrap),
+        clickhouse=msgspec.structs.replace(settings.clickhouse, url=running.clickhouse_url),
     )
 
 
@@ -139,24 +162,15 @@ def _next_epoch() -> int:
     file = home() / "log_epoch"
     home().mkdir(parents=True, exist_ok=True)
     epoch = int(file.read_text()) + 1 if file.exists() else 1
-    file.write_text(str(epoch))
+    fresh = file.with_suffix(".new")
+    fresh.write_text(str(epoch))
+    fresh.replace(file)
     return epoch
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for_port(port: int, name: str) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise Retry(f"{name} did not come up; see {home() / 'logs' / f'{name}.log'}")
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

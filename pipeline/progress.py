@@ -72,7 +72,7 @@ class Meter:
             seen.popleft()
         seconds = now_s - seen[0][0]
         per_s = (hop.read - seen[0][1]) / seconds if seconds > 0 else 0.0
-        history = self._history.setdefault(hop.hop, deque(maxlen=24))
+        history = self._history.setdefault(hop.hop, deque(maxlen=16))
         history.append(per_s)
         return msgspec.structs.replace(hop, per_s=per_s, history=tuple(history))
 

@@ -8,7 +8,7 @@ import msgspec
 from destinations.clickhouse.config import Config as ClickHouseConfig
 from pipeline.settings import Broker, Project, Settings, Store, Topics
 
-__all__ = ["RunFile", "embedded_settings", "home"]
+__all__ = ["RunFile", "Child", "embedded_settings", "home", "started_at", "uptime_s"]
 
 
 def home() -> Path:
@@ -20,7 +20,17 @@ class Child(msgspec.Struct, frozen=True):
     """A process: its id and when the kernel started it, which together name it for good."""
 
     pid: int
+    """0 while it waits to be started again."""
     started: str
+    failures: int = 0
+    """Deaths in a row, of late."""
+    looping: bool = False
+    """It dies again and again; its log says why."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process runs: an id alone may belong to another by now."""
+        return self.pid > 0 and started_at(self.pid) == self.started
 
 
 class RunFile(msgspec.Struct, kw_only=True):
@@ -41,11 +51,16 @@ class RunFile(msgspec.Struct, kw_only=True):
     @classmethod
     def read(cls) -> "RunFile | None":
         """What is running here, or None. A file whose process is gone counts as nothing."""
+        found = cls.left_behind()
+        return found if found is not None and started_at(found.pid) == found.started else None
+
+    @classmethod
+    def left_behind(cls) -> "RunFile | None":
+        """What the file says, whether or not that process still runs."""
         try:
-            found = msgspec.json.decode(cls.path().read_bytes(), type=cls)
+            return msgspec.json.decode(cls.path().read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError):
             return None
-        return found if started_at(found.pid) == found.started else None
 
     def write(self) -> None:
         """Replace the file in one step, so that a reader sees the old or the new."""
@@ -76,3 +91,9 @@ def embedded_settings(running: RunFile | None) -> Settings:
             url=running.clickhouse_url if running else "http://127.0.0.1:8123", database="headrace"
         ),
     )
+
+
+def uptime_s(child: Child) -> int:
+    """Whole seconds since the process started."""
+    since_boot_s = float(Path("/proc/uptime").read_text().split()[0])
+    return int(since_boot_s - int(child.started) / os.sysconf("SC_CLK_TCK"))

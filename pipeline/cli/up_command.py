@@ -20,27 +20,32 @@ __all__ = ["entry", "start_detached"]
 def entry(detach: bool, as_json: bool, config: Path | None) -> None:
     """Start all hops, and broker and ClickHouse where they are embedded; restart what crashes.
 
-    Ctrl-C stops everything in order. With a configuration that names a broker, only the hops are started.
+    Topics and tables are created first. Data, logs and the run file are in ./.headrace (HEADRACE_HOME). Ctrl-C stops
+    everything in order. With a configuration that names a broker and a ClickHouse, only the hops are started.
     """
     from pipeline.runfile import RunFile
 
     if RunFile.read() is not None:
         fail("something is running here already: see headrace status, or stop it with headrace down", EXIT_BAD)
-    if detach:
-        start_detached(config)
-        found = RunFile.read()
-        assert found is not None
-        show_json(found) if as_json else say(f"running: broker {found.bootstrap}, ClickHouse {found.clickhouse_url}")
+    if not detach:
+        _stay(config)
         return
-    _stay(config)
+    start_detached(config, silent=as_json)
+    found = RunFile.read()
+    assert found is not None
+    if as_json:
+        show_json(found)
+        return
+    say(f"running: broker {found.bootstrap}, ClickHouse {found.clickhouse_url}; stop it with headrace down")
 
 
-def start_detached(config: Path | None) -> None:
+def start_detached(config: Path | None, silent: bool = False) -> None:
     """Start a supervisor that outlives this process; return when it says that everything is ready."""
     from pipeline.runfile import RunFile, home
+    from pipeline.supervisor import last_lines
 
-    home().mkdir(parents=True, exist_ok=True)
-    log = home() / "up.log"
+    log = home() / "logs" / "up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "pipeline.cli.main", "up"]
     if config is not None:
         words += ["--config", str(config)]
@@ -49,29 +54,45 @@ def start_detached(config: Path | None) -> None:
     while process.poll() is None:
         found = RunFile.read()
         if found is not None and found.ready and found.pid == process.pid:
+            if not silent:
+                _say_limits(log)
             return
         time.sleep(0.1)
-    fail(f"it did not start: {log.read_text().strip()[-600:]}", EXIT_UNREACHABLE)
+    reasons = "\n".join(last_lines(log, 12))
+    fail(f"it did not start; {log} says:\n{reasons}", process.returncode or EXIT_UNREACHABLE)
+
+
+def _say_limits(log: Path) -> None:
+    """What the embedded broker does not promise was said to the log; say it here, too."""
+    from pipeline.embedded.broker import LIMITS
+
+    if LIMITS in log.read_text():
+        say(LIMITS)
 
 
 def _stay(config: Path | None) -> None:
     from pipeline.configuration import load
     from pipeline.embedded.broker import LIMITS
-    from pipeline.instance import Instance
+    from pipeline.instance import Instance, Stopped
 
     settings = load(config)
     if settings.broker.embedded:
         say(LIMITS)
     instance = Instance(settings, config, say)
-    stopping: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        if instance.told_to_stop:  # a second Ctrl-C: at once; the children die with us
+            os._exit(128 + number)
+        instance.told_to_stop = True
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, _frame: stopping.append(number))
+        signal.signal(name, stop)
     try:
         instance.start()
         say(f"running as process {os.getpid()}; Ctrl-C stops everything")
-        while not stopping:
-            instance.tend()
-            time.sleep(0.25)
+        instance.run()
+    except Stopped:
+        pass
     except RuntimeError as problem:
         fail(str(problem), EXIT_BAD)
     except Retry as problem:
