@@ -1,0 +1,163 @@
+"""`headrace demo`: everything, on a real access log, with a report and the proof that nothing was lost."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.output import EXIT_BAD, EXIT_TIMEOUT, command, fail, say, show_json
+
+if TYPE_CHECKING:
+    from pipeline.audit import AuditReport
+    from pipeline.importer import Imported, ImportPlan
+    from pipeline.settings import Settings
+
+__all__ = ["entry"]
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "data" / "weblog-2015-05.log.gz"
+SITE = "http://semicomplete.com"
+QUERYABLE_WITHIN_S = 60.0
+_GO_ON = """
+How to go on:
+  headrace sql "SELECT event, count() FROM events_resolved GROUP BY event"
+  headrace tap events.prepared
+  echo '{{"token":"{token}","event":"signed up","distinct_id":"ada"}}' | headrace produce
+  headrace status --watch
+"""
+
+
+@command("headrace demo\n  headrace demo --stop")
+@click.option("--stop", is_flag=True, help="Stop everything at the end; otherwise it goes on running.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=SAMPLE,
+    help="Another access log, plain or gzip.",
+)
+@click.option("--site", default=SITE, show_default=True, help="Put before the paths of the log.")
+def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None) -> None:
+    """Start everything, import a real access log, show what it says, and audit it.
+
+    Exit code 0 only if every line is accounted for.
+    """
+    from pipeline.cli.down_command import stop_running
+    from pipeline.cli.up_command import start_detached
+    from pipeline.configuration import load
+    from pipeline.runfile import RunFile
+
+    started_s = time.monotonic()
+    tell = (lambda _: None) if as_json else say
+    if RunFile.read() is None:
+        tell("Starting the broker, ClickHouse and the hops …")
+        start_detached(config, silent=as_json)
+    else:
+        tell("Using what is running here already.")
+    settings = load(config)
+    try:
+        report = _play(settings, file, site, tell)
+        passed_s = time.monotonic() - started_s
+        if as_json:
+            show_json({"seconds": round(passed_s, 1), "audit": report})
+        else:
+            say(f"\nThe whole took {passed_s:.0f} s.")
+    finally:
+        if stop:
+            stop_running(60)
+    if not as_json and not stop:
+        say(_GO_ON.format(token=_token(settings)))
+        say("Everything goes on running. headrace down stops it; its data stay in .headrace.")
+    if report.unaccounted or report.pending:
+        raise SystemExit(EXIT_BAD)
+
+
+def _play(settings: "Settings", file: Path, site: str, tell: Callable[[str], None]) -> "AuditReport":
+    """Import, report, audit."""
+    from rich.console import Console
+
+    from pipeline.cli.audit_command import show
+    from pipeline.evidence import run_audit
+    from pipeline.report import render
+    from pipeline.report_queries import ask
+
+    tell(f"Importing {file.name} …\n")
+    silent = tell is not say
+    sent = _import(settings, file, site, silent)
+    tell(f"\n{sent.lines:,} lines sent, {sent.unparsable:,} of them unparsable; all can be queried.\n")
+    if not silent:
+        console = Console()
+        console.print(render(ask(settings), console.width))
+    tell("\nThe audit: is every event accounted for?\n")
+    report = run_audit(settings, wait_s=20)
+    if not silent:
+        show(report)
+    return report
+
+
+def _import(settings: "Settings", file: Path, site: str, silent: bool) -> "Imported":
+    """Import the file and wait until it is queryable, with the hops' progress on the screen meanwhile."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from pipeline.importer import ImportPlan
+    from pipeline.progress import progress_table
+    from pipeline.watching import Watch
+
+    plan = ImportPlan(form="access-log", token=_token(settings), site=site)
+    job = _Job(settings, plan, file)
+    watch = Watch(settings)
+    try:
+        job.start()
+        with Live(console=Console(quiet=silent), auto_refresh=False) as live:
+            while job.is_alive():
+                live.update(progress_table(watch.look(0.3)), refresh=True)
+            live.update(progress_table(watch.look(0.1)), refresh=True)
+    finally:
+        watch.close()
+    return job.result()
+
+
+class _Job(threading.Thread):
+    """The import, beside the thread that draws."""
+
+    def __init__(self, settings: "Settings", plan: "ImportPlan", file: Path) -> None:
+        super().__init__(name="import", daemon=True)
+        self._settings = settings
+        self._plan = plan
+        self._file = file
+        self._sent: Imported | None = None
+        self._pending = ""
+        self._problem: BaseException | None = None
+
+    def run(self) -> None:
+        from pipeline.arrival import Arrival
+        from pipeline.importer import lines_of, send
+
+        try:
+            self._sent = send(self._settings, self._plan, lines_of(self._file), lambda _: None)
+            arrival = Arrival(self._settings)
+            self._pending = arrival.wait(self._sent.ends, QUERYABLE_WITHIN_S)
+            arrival.close()
+        except BaseException as problem:  # raised again by `result`, in the thread that can report it
+            self._problem = problem
+            raise
+
+    def result(self) -> "Imported":
+        """What was sent; ends the command when not all of it can be queried."""
+        if self._problem is not None:
+            raise self._problem
+        if self._pending:
+            fail(f"after {QUERYABLE_WITHIN_S:.0f} s {self._pending}; see headrace status", EXIT_TIMEOUT)
+        assert self._sent is not None
+        return self._sent
+
+
+def _token(settings: "Settings") -> str:
+    from schemas.outcomes import ConfigError
+
+    for project in settings.projects:
+        if project.tokens:
+            return project.tokens[0]
+    raise ConfigError("no project has a token; the demo needs one", "projects")
