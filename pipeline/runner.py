@@ -171,13 +171,19 @@ class Runner:
     async def verify_logs(self) -> None:
         """Every topic still is the log it was at the assignment; otherwise stop uncommitted."""
         names = [*self.sources, *self.outputs]
-        found = await self.in_thread(topic_ids, self.settings, names)
+        found = await self.until_done(topic_ids, self.settings, names)
         for name in names:
             if found.get(name) != self.logs[name]:
                 raise RuntimeError(
                     f"topic {name} was deleted or created again while it was in use; "
                     "the worker starts again and reads the new log from its beginning"
                 )
+
+    async def _watch_logs(self) -> None:
+        """A reader whose topic was created again may wait for ever at its old offset, and would never commit."""
+        while not self._closing:
+            await asyncio.sleep(self.settings.fetch.log_check_s)
+            await self.verify_logs()
 
     async def in_thread(self, call: Callable[..., _Result], *arguments: Any) -> _Result:
         return await self._in(self._threads, call, *arguments)
@@ -199,10 +205,12 @@ class Runner:
         async with self.changing:
             state_topic = f"{self.settings.app}-{self.hop_name}-state"
             names = [*self.sources, *self.outputs, state_topic]
-            logs = await self.in_thread(topic_ids, self.settings, names)
+            logs = await self.until_done(topic_ids, self.settings, names)
             self._refuse_missing(names, logs)
             if self.logs and logs != self.logs:
                 raise RuntimeError("a topic was created again during a rebalance; starting over with the new log")
+            if not self.logs:
+                self.spawn(self._watch_logs())
             self.logs = logs
             self.bind(logs)
             for lost in set(self.work) - partitions:

@@ -109,6 +109,8 @@ class Fetch(Section, frozen=True):
     """After the first record, how long to gather more: fewer, larger batches."""
     wait_ms: int = 250
     """How long the broker holds an empty fetch; new records answer it at once."""
+    log_check_s: float = 5.0
+    """How often an idle worker makes sure that its topics still are the logs it knows."""
     queue_kilobytes: int = 32_768
     """The client's read-ahead."""
 

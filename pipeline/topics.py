@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.connection import client_options
 from pipeline.settings import Settings
+from schemas.outcomes import Retry
 
 __all__ = ["TopicPlan", "catalogue", "create_missing", "topic_ids"]
 
@@ -80,7 +81,7 @@ def create_missing(settings: Settings) -> list[str]:
 
 
 def topic_ids(settings: Settings, names: Sequence[str]) -> dict[str, bytes]:
-    """The ids (KIP-516) the topics have now; a topic that does not exist is left out."""
+    """The ids (KIP-516) the topics have now; a topic that does not exist is left out. Raises Retry."""
     admin = _admin(settings)
     found: dict[str, bytes] = {}
     for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=10).items():
@@ -88,7 +89,7 @@ def topic_ids(settings: Settings, names: Sequence[str]) -> dict[str, bytes]:
             description: Any = future.result(15)
         except KafkaException as problem:
             if problem.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise
+                raise Retry(f"the broker does not say what {name} is: {problem.args[0]}") from problem
         else:
             found[name] = uuid.UUID(str(_hex(description.topic_id))).bytes
     return found
