@@ -1,12 +1,11 @@
 """A request's body as it arrives: in pieces, decompressed, within a limit; an insert never holds it whole."""
 
-import importlib
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 from typing import Any
 
+from pipeline.embedded.frames import unframed, zstd
 from pipeline.embedded.refusals import Refused
 
 __all__ = ["Body", "BODY_BYTES_MAX", "compressed"]
@@ -94,7 +93,7 @@ def compressed(data: bytes, accepted: str) -> tuple[bytes, str]:
 
             return bytes(lz4.frame.compress(data)), name
         if name == "zstd":
-            return bytes(_zstd().compress(data, 1)), name
+            return bytes(zstd().compress(data, 1)), name
         if name in ("gzip", "deflate"):
             writer = zlib.compressobj(3, wbits=31 if name == "gzip" else 15)
             return writer.compress(data) + writer.flush(), name
@@ -106,11 +105,9 @@ def _is_chunked(headers: Any) -> bool:
 
 
 def _decompressed(pieces: Iterator[bytes], encoding: str, framed: bool) -> Iterator[bytes]:
-    if framed:
-        raise Refused("Code: 48. DB::Exception: decompress=1 is not supported: use Content-Encoding. (NOT_IMPLEMENTED)")
-    if encoding in ("", "identity"):
-        return pieces
-    return _through(pieces, _decompressor(encoding.lower()), encoding)
+    if encoding not in ("", "identity"):
+        pieces = _through(pieces, _decompressor(encoding.lower()), encoding)
+    return unframed(pieces) if framed else pieces
 
 
 def _decompressor(encoding: str) -> Any:
@@ -121,7 +118,7 @@ def _decompressor(encoding: str) -> Any:
 
         return lz4.frame.LZ4FrameDecompressor
     if encoding == "zstd":
-        return _zstd().ZstdDecompressor
+        return zstd().ZstdDecompressor
     raise Refused(
         f"Code: 48. DB::Exception: Content-Encoding {encoding!r} is not supported: "
         "use gzip, deflate, lz4, zstd or none. (NOT_IMPLEMENTED)"
@@ -130,7 +127,7 @@ def _decompressor(encoding: str) -> Any:
 
 def _through(pieces: Iterator[bytes], new: Callable[[], Any], encoding: str) -> Iterator[bytes]:
     """Decompress; several compressed streams one after another are one body, half a stream is an error."""
-    problems = (zlib.error, RuntimeError, ValueError, OSError, _zstd().ZstdError)
+    problems = (zlib.error, RuntimeError, ValueError, OSError, zstd().ZstdError)
     reader = None
     for piece in pieces:
         while piece:
@@ -150,8 +147,3 @@ def _through(pieces: Iterator[bytes], new: Callable[[], Any], encoding: str) -> 
 
 def _unreadable(encoding: str, why: str) -> Refused:
     return Refused(f"Code: 354. DB::Exception: the body is not {encoding}: {why}. (ZLIB_INFLATE_FAILED)")
-
-
-def _zstd() -> Any:
-    """Part of Python from 3.14 on; before, clickhouse-connect brings it."""
-    return importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")

@@ -38,6 +38,8 @@ def command(path: Path, port: int, port_file: Path | None = None) -> list[str]:
 def main() -> None:
     """Serve until told to stop."""
     options = _options()
+    if options.port_file:
+        options.port_file.unlink(missing_ok=True)
     # A server's clock is UTC wherever the laptop is: the same statement gives the same answer everywhere.
     os.environ["TZ"] = "UTC"
     time.tzset()

@@ -36,6 +36,7 @@ class Result(msgspec.Struct, frozen=True):
     """What a statement gave: bytes in the wanted format, and counters."""
 
     data: bytes
+    rows: int = 0
     rows_read: int = 0
     bytes_read: int = 0
     rows_written: int = 0
@@ -93,8 +94,10 @@ class Session:
         return Result(
             # A copy: a view of the engine's memory outlives neither the result nor, unnoticed, its connection.
             bytes(found.bytes() or b""),
+            # What the binding calls read is what came out; what was read it calls read from storage.
             found.rows_read(),
-            found.bytes_read(),
+            found.storage_rows_read(),
+            found.storage_bytes_read(),
             found.rows_written(),
             found.bytes_written(),
             int(found.elapsed() * 1e9),
@@ -115,7 +118,7 @@ class Session:
             for chunk in rows:
                 self._step(stream.append, chunk)
             done = self._step(stream.finish)
-        return Result(b"", 0, 0, done.rows_written, done.bytes_written, int(done.elapsed * 1e9))
+        return Result(b"", 0, 0, 0, done.rows_written, done.bytes_written, int(done.elapsed * 1e9))
 
     def prepare(self, context: Context) -> None:
         """Take over what the request says besides its statement. Raises Refused."""

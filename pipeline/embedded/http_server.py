@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.embedded.body import BODY_BYTES_MAX, Body, compressed
 from pipeline.embedded.engine import Context, Engine, Result
+from pipeline.embedded.frames import framed
 from pipeline.embedded.refusals import Refused
 from pipeline.embedded.statements import Insert, parameters_of, parse, settings_of
 
@@ -109,10 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(Refused(words), body, headers)
         else:
             body.drain()
+            data = framed(result.data) if parameters.get("compress") == "1" else result.data
             headers["X-ClickHouse-Format"] = wanted
             headers["X-ClickHouse-Summary"] = _summary(result)
             headers["Content-Type"] = f"{CONTENT_TYPES.get(wanted, 'text/plain')}; charset=UTF-8"
-            self._answer(200, result.data, headers, compress=parameters.get("enable_http_compression") == "1")
+            self._answer(200, data, headers, compress=parameters.get("enable_http_compression") == "1")
 
     def _executed(self, parameters: dict[str, str], body: Body, query_id: str, read_only: bool) -> tuple[Result, str]:
         """The result and its format. Raises Refused."""
@@ -182,8 +184,8 @@ def _summary(result: Result) -> str:
         "read_bytes": result.bytes_read,
         "written_rows": result.rows_written,
         "written_bytes": result.bytes_written,
-        "total_rows_to_read": 0,
-        "result_rows": 0,
+        "total_rows_to_read": result.rows_read,
+        "result_rows": result.rows,
         "result_bytes": len(result.data),
         "elapsed_ns": result.elapsed_ns,
     }
