@@ -63,6 +63,10 @@ class LogCounters:
         counters._fates = {(kind, project, detail): [n, total] for kind, project, detail, n, total in account.fates}
         return counters
 
+    def fates(self) -> dict[tuple[str, int, str], list[int]]:
+        """(kind, project, detail) to [rows, uuid sum], as they stand."""
+        return dict(self._fates)
+
     def add_read(self, rows: int, uuid_sum: int) -> None:
         """Rows taken from the log; the fates must follow."""
         self.rows += rows

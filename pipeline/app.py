@@ -14,6 +14,7 @@ from pipeline.destinations import destination_named
 from pipeline.hops import AcceptHop, ResolveHop
 from pipeline.interval import IntervalRunner
 from pipeline.memory import keep_memory, warm_up
+from pipeline.metrics import serve
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tables import StateTable, TransactionalTableManager
@@ -64,6 +65,7 @@ class HopApp(faust.App):  # type: ignore[misc]
         """The runner; made on first use, inside the running event loop."""
         if self._runner is None:
             self._runner = _runner(self.headrace, self.hop)
+            serve(self._runner, self.headrace.metrics)
         return self._runner
 
     def connect(self) -> None:

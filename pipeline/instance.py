@@ -13,6 +13,7 @@ import msgspec
 from destinations.clickhouse import migrate
 from pipeline.embedded.broker import command as broker_command
 from pipeline.embedded.broker import wait_until_ready
+from pipeline.embedded.clickhouse import command as clickhouse_command
 from pipeline.embedded.parent import with_parent
 from pipeline.embedded.ports import free_ports
 from pipeline.readiness import is_ready
@@ -102,8 +103,8 @@ class Instance:
         # nothing that it could save by ending slowly.
         broker = broker_command(broker_port)
         self._supervisor.start(ChildPlan("broker", broker, restart=False, stop_signal=signal.SIGKILL))
-        command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--path", str(home() / "clickhouse")]
-        self._supervisor.start(ChildPlan("clickhouse", [*command, "--port", str(clickhouse_port)]))
+        clickhouse = clickhouse_command(home() / "clickhouse", clickhouse_port)
+        self._supervisor.start(ChildPlan("clickhouse", clickhouse))
         self._note()
         self._until(lambda: wait_until_ready(self._run.bootstrap, 0.5), "broker")
         self._until(lambda: _listens(clickhouse_port), "clickhouse")

@@ -40,10 +40,19 @@ class Broker(Section, frozen=True):
     session_timeout_s: float = 6.0
     """A worker that is silent for so long has lost its partitions; shorter means more false alarms."""
     security_protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: str = ""
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
     sasl_username: str = ""
+    """The user, with SASL."""
     sasl_password: str = ""
+    """A secret: write `${NAME}` or `${file:/path}`. It is shown nowhere."""
     ssl_ca_location: str = ""
+    """A file of certificates to trust, with SSL; the system's when empty."""
+
+    def __repr__(self) -> str:
+        """Without the secret: settings end up in tracebacks."""
+        return f"Broker(bootstrap={self.bootstrap!r}, embedded={self.embedded})"
 
 
 class Topics(Section, frozen=True):
@@ -52,9 +61,11 @@ class Topics(Section, frozen=True):
     prefix: str = ""
     """Put before every topic name, for several installations on one cluster."""
     raw_partitions: int = 8
+    """Of events.raw: the most accept workers there can be."""
     partitions: int = 8
     """Of every internal topic: the most workers a hop can have."""
     replication: int = 1
+    """Copies of every partition; 3 on a cluster that may lose a broker."""
 
     def named(self, topic: str) -> str:
         """The topic's name on the broker."""
@@ -65,8 +76,11 @@ class Project(Section, frozen=True):
     """A tenant and the tokens its events carry."""
 
     id: int
+    """An integer of your choice; it is part of every key and never changes."""
     name: str = ""
+    """For people."""
     tokens: list[str] = []
+    """What its events carry; several, so that one can be retired. ASCII, at most 64 bytes."""
 
 
 class Commit(Section, frozen=True):
@@ -92,6 +106,7 @@ class Deliver(Section, frozen=True):
     accounts_linger_ms: int = 5_000
     """The same for the accounts table, which nobody watches by the second."""
     rows_max: int = 100_000
+    """Rows of a block: what is sent again after a crash."""
     bytes_max: int = 32 * 1024 * 1024
     """A block's size opened in memory; while it is sent it is held three times over."""
     concurrency: int = 4
@@ -121,13 +136,16 @@ class Store(Section, frozen=True):
     kind: str = "memory"
     """`memory`, or `rocksdb` for more state than memory and a quicker start."""
     path: str = ".headrace/state"
+    """The folder of a store on disk; a worker's own, not shared."""
 
 
 class Retries(Section, frozen=True):
     """Waiting between attempts: exponential with full jitter."""
 
     first_s: float = 0.2
+    """The wait before the first repeat; it doubles from there."""
     cap_s: float = 30.0
+    """No wait is longer, so that what comes back is noticed within it."""
 
     def wait_s(self, attempt: int, at_least_s: float) -> float:
         """Seconds to wait before the given attempt (1 is the first repeat)."""
@@ -139,6 +157,7 @@ class Metrics(Section, frozen=True):
     """The Prometheus endpoint of a worker."""
 
     host: str = "127.0.0.1"
+    """The address it listens on."""
     port: int = 0
     """0: none."""
 
@@ -147,7 +166,9 @@ class DestinationEntry(Section, frozen=True):
     """A destination that a deliver worker may be started for."""
 
     name: str
+    """What `headrace run deliver NAME` is given; part of the consumer group."""
     kind: str = "clickhouse"
+    """Which kind it is; `clickhouse` is configured in the section of that name."""
 
 
 class Settings(Section, frozen=True):
@@ -158,9 +179,11 @@ class Settings(Section, frozen=True):
     log_epoch: int = 0
     """Raised when the broker's logs begin anew beside an old ClickHouse; part of every version."""
     log_level: str = "WARNING"
+    """DEBUG, INFO, WARNING or ERROR; a worker logs to standard error."""
     broker: Broker = Broker()
     topics: Topics = Topics()
     projects: list[Project] = []
+    """Whose events are accepted; an event of another token is rejected."""
     registry: str = ""
     """A folder of .avsc files or the URL of a Confluent-compatible registry."""
     limits: Limits = Limits()
@@ -172,6 +195,7 @@ class Settings(Section, frozen=True):
     retry: Retries = Retries()
     metrics: Metrics = Metrics()
     destinations: list[DestinationEntry] = msgspec.field(default_factory=lambda: [DestinationEntry(name="clickhouse")])
+    """Where events are delivered to, each by workers of its own."""
     clickhouse: ClickHouseConfig = ClickHouseConfig()
 
     def fingerprint(self) -> str:

@@ -20,7 +20,6 @@ COMMANDS = {
     "lint": "Check the configuration.",
     "topics": "Create and list the topics.",
     "demo": "Run everything on a real access log.",
-    "bench": "Measure the hops.",
 }
 
 

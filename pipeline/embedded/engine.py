@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.embedded.form import ExternalTable
 from pipeline.embedded.refusals import Refused
 from pipeline.embedded.statements import Insert, Query
 
@@ -29,6 +30,7 @@ class Context(msgspec.Struct, frozen=True):
     database: str = ""
     settings: Mapping[str, str] = {}
     parameters: Mapping[str, str] = {}
+    tables: list[ExternalTable] = []
     read_only: bool = False
 
 
@@ -128,6 +130,10 @@ class Session:
         given = [f"{quoted_name(name)} = {quoted(value)}" for name, value in {**context.settings, **values}.items()]
         if given:
             self._run(f"SET {', '.join(given)}")
+        for table in context.tables:
+            name = quoted(table.name, "`")
+            self._run(f"CREATE TEMPORARY TABLE {name} ({table.structure}) ENGINE = Memory")
+            self.insert(Insert(f"INSERT INTO {name}", table.format, 0), [table.rows])
         if context.read_only:
             # 2: a reader may still change the settings of its own query.
             self._run("SET readonly = 2")

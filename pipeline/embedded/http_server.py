@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.embedded.body import BODY_BYTES_MAX, Body, compressed
 from pipeline.embedded.engine import Context, Engine, Result
+from pipeline.embedded.form import parse_form, tables_of
 from pipeline.embedded.frames import framed
 from pipeline.embedded.refusals import Refused
 from pipeline.embedded.statements import Insert, parameters_of, parse, settings_of
@@ -118,6 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _executed(self, parameters: dict[str, str], body: Body, query_id: str, read_only: bool) -> tuple[Result, str]:
         """The result and its format. Raises Refused."""
+        tables, content_type = [], self.headers.get("Content-Type") or ""
+        if content_type.startswith("multipart/form-data"):
+            form = parse_form(body.whole(b""), content_type)
+            parameters = parameters | form.fields
+            tables, described = tables_of(form, parameters)
+            parameters = {name: value for name, value in parameters.items() if name not in described}
         in_url = f"{parameters['query']}\n".encode() if parameters.get("query") else b""
         text = in_url + body.head(HEAD_BYTES)
         wanted = parameters.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
@@ -126,6 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
             # The comment is how KILL QUERY finds a statement by the client's id.
             {"log_comment": query_id} | settings_of(parameters),
             parameters_of(parameters),
+            tables,
             read_only,
         )
         statement = parse(text, wanted)
