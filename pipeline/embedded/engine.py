@@ -86,11 +86,12 @@ class Session:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._parameters: Mapping[str, str] = {}
 
     def query(self, query: Query) -> Result:
         """Run a statement to its end. Raises Refused."""
         try:
-            found = self._connection.query(query.sql, query.format)
+            found = self._connection.query(query.sql, query.format, params=self._parameters)
         except RuntimeError as problem:
             raise Refused(str(problem)) from problem
         return Result(
@@ -112,6 +113,8 @@ class Session:
         """
         if insert.source:
             return self._insert_selected(insert, rows)
+        # A statement takes parameters beside it, which may be long; an insert only from its session.
+        self._set({f"param_{name}": value for name, value in self._parameters.items()})
         try:
             stream = self._connection.send_insert(insert.sql, insert.format)
         except RuntimeError as problem:
@@ -126,17 +129,15 @@ class Session:
         """Take over what the request says besides its statement. Raises Refused."""
         if context.database and context.database != "default":
             self._run(f"USE {quoted(context.database, '`')}")
-        values = {f"param_{name}": value for name, value in context.parameters.items()}
-        given = [f"{quoted_name(name)} = {quoted(value)}" for name, value in {**context.settings, **values}.items()]
-        if given:
-            self._run(f"SET {', '.join(given)}")
+        self._set(context.settings)
         for table in context.tables:
             name = quoted(table.name, "`")
             self._run(f"CREATE TEMPORARY TABLE {name} ({table.structure}) ENGINE = Memory")
             self.insert(Insert(f"INSERT INTO {name}", table.format, 0), [table.rows])
         if context.read_only:
             # 2: a reader may still change the settings of its own query.
-            self._run("SET readonly = 2")
+            self._set({"readonly": "2"})
+        self._parameters = context.parameters
 
     def _insert_selected(self, insert: Insert, rows: Iterable[bytes]) -> Result:
         """INSERT … SELECT … FROM input(…): the rows become a file in memory that the statement reads."""
@@ -149,6 +150,11 @@ class Session:
             return self.query(Query(insert.sql.replace(insert.source, source), "Null"))
         finally:
             os.close(descriptor)
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        given = ", ".join(f"{quoted_name(name)} = {quoted(value)}" for name, value in settings.items())
+        if given:
+            self._run(f"SET {given}")
 
     def _run(self, sql: str) -> None:
         self.query(Query(sql, "Null"))

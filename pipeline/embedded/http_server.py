@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.embedded.body import BODY_BYTES_MAX, Body, compressed
 from pipeline.embedded.engine import Context, Engine, Result
-from pipeline.embedded.form import parse_form, tables_of
+from pipeline.embedded.form import ExternalTable, parse_form, tables_of
 from pipeline.embedded.frames import framed
 from pipeline.embedded.refusals import Refused
 from pipeline.embedded.statements import Insert, parameters_of, parse, settings_of
@@ -119,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _executed(self, parameters: dict[str, str], body: Body, query_id: str, read_only: bool) -> tuple[Result, str]:
         """The result and its format. Raises Refused."""
-        tables, content_type = [], self.headers.get("Content-Type") or ""
+        tables: list[ExternalTable] = []
+        content_type = self.headers.get("Content-Type") or ""
         if content_type.startswith("multipart/form-data"):
             form = parse_form(body.whole(b""), content_type)
             parameters = parameters | form.fields

@@ -18,16 +18,18 @@ import clickhouse_connect
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.external import ExternalData
 
 from pipeline.embedded.clickhouse import command
+from pipeline.embedded.frames import framed, unframed
 
 pytestmark = pytest.mark.e2e
 
 
-def _start(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
+def _start(folder: Path, *options: str) -> tuple["subprocess.Popen[bytes]", int]:
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
-    process = subprocess.Popen(command(folder / "clickhouse", 0, port_file))
+    process = subprocess.Popen([*command(folder / "clickhouse", 0, port_file), *options])
     while not port_file.exists():
         assert process.poll() is None
         time.sleep(0.02)
@@ -213,6 +215,64 @@ def test_a_slow_statement_holds_up_neither_ping_nor_an_insert(client: Any, port:
 
     assert (pong[0], pong[2], slow.is_alive()) == (200, b"Ok.\n", True)
     slow.join()
+
+
+def test_tables_of_the_senders_own_come_with_a_query_and_go_with_it(client: Any) -> None:
+    names = ExternalData(
+        file_name="names.csv", data=b"1,one\n2,two\n", fmt="CSV", structure=["n UInt64", "name String"]
+    )
+
+    found = client.query("SELECT name FROM names WHERE n = {n:UInt64}", {"n": 2}, external_data=names)
+
+    assert found.result_rows == [("two",)]
+    with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
+        client.query("SELECT * FROM names")
+
+
+def test_a_parameter_too_long_for_a_url_arrives(client: Any) -> None:
+    many = list(range(50_000))
+
+    assert client.query("SELECT length({many:Array(UInt32)})", {"many": many}).result_rows == [(50_000,)]
+
+
+def test_an_insert_may_select_from_the_rows_it_brings(client: Any, port: int, table: str) -> None:
+    sql = f"INSERT INTO {table} SELECT generateUUIDv4(), a * 2 FROM input('a UInt64') FORMAT CSV\n1\n20\n"
+
+    assert _get(port, "/", sql.encode())[0] == 200
+
+    assert client.command(f"SELECT sum(n) FROM {table}") == 42
+
+
+def test_clickhouses_own_compression_works_both_ways(port: int) -> None:
+    sql = framed(b"SELECT number FROM numbers(200000)")
+
+    status, headers, body = _get(port, "/?compress=1&decompress=1", sql)
+
+    assert (status, json.loads(headers["X-ClickHouse-Summary"])["result_rows"]) == (200, "200000")
+    assert b"".join(unframed(iter([body]))) == b"".join(b"%d\n" % number for number in range(200_000))
+
+
+def test_a_statement_is_killed_by_the_clients_own_id(port: int) -> None:
+    slow = b"SELECT sum(sipHash64(number)) FROM numbers(100000000000)"
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(_get, port, "/?query_id=mine", slow)
+        while b"finished" not in _get(port, "/", b"KILL QUERY WHERE query_id = 'mine'")[2]:
+            time.sleep(0.1)
+
+        assert answer.result()[1]["X-ClickHouse-Exception-Code"] == "394"
+
+
+def test_a_body_over_the_limit_is_refused(tmp_path: Path) -> None:
+    process, port = _start(tmp_path, "--body-bytes-max", "1000000")
+
+    _get(port, "/", b"CREATE TABLE short (a String) ENGINE = Memory")
+    refused = _get(port, "/", b"INSERT INTO short FORMAT TSV\n" + b"x" * 2_000_000)
+    taken = _get(port, "/", b"INSERT INTO short FORMAT TSV\n" + b"x" * 900_000)
+    count = _get(port, "/?query=SELECT+count()+FROM+short")[2]
+    process.terminate()
+
+    assert (refused[0], refused[1]["X-ClickHouse-Exception-Code"]) == (413, "229")
+    assert (taken[0], count, process.wait(20)) == (200, b"1\n", 0)
 
 
 def test_answers_of_statements_at_the_same_time_are_not_mixed_up(port: int) -> None:
