@@ -3,6 +3,7 @@
 import gzip
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -167,6 +168,31 @@ def test_half_an_insert_leaves_nothing(client: Any, port: int, table: str) -> No
 
     assert (status >= 400, "X-ClickHouse-Exception-Code" in headers) == (True, True)
     assert client.command(f"SELECT count() FROM {table}") == 0
+
+
+def test_a_connection_cut_in_mid_insert_leaves_nothing_and_the_block_may_come_again(
+    client: Any, port: int, table: str
+) -> None:
+    block = _stream([uuid.uuid4() for _ in range(50_000)])
+    with socket.create_connection(("127.0.0.1", port)) as sender:
+        path = f"/?query=INSERT+INTO+{table}+FORMAT+ArrowStream&insert_deduplication_token=cut"
+        sender.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(block)}\r\n\r\n".encode())
+        sender.sendall(block[: len(block) - 1000])
+
+    token = {"insert_deduplication_token": "cut"}
+    client.raw_insert(table, ["id", "n"], block, settings=token, fmt="ArrowStream")
+
+    assert client.command(f"SELECT count() FROM {table}") == 50_000
+
+
+def test_a_sender_that_stalls_in_mid_insert_holds_up_nobody(client: Any, port: int, table: str) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as stalled:
+        path = f"/?query=INSERT+INTO+{table}+FORMAT+CSV"
+        stalled.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n".encode())
+
+        client.raw_insert(table, ["id", "n"], _stream([uuid.uuid4()]), fmt="ArrowStream")
+
+        assert client.command(f"SELECT count() FROM {table}") == 1
 
 
 def test_the_statement_may_stand_in_the_url_the_body_or_both(port: int, table: str) -> None:
