@@ -109,6 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
         except UnicodeDecodeError as problem:
             words = f"Code: 62. DB::Exception: the statement is not UTF-8: {problem}. (SYNTAX_ERROR)"
             self._refuse(Refused(words), body, headers)
+        except ValueError as problem:
+            # A length or a chunk's size that is no number: where the next request begins is not known.
+            self.close_connection = True
+            words = f"Code: 36. DB::Exception: the request's framing is broken: {problem}. (BAD_ARGUMENTS)"
+            self._refuse(Refused(words), None, headers)
         else:
             body.drain()
             data = framed(result.data) if parameters.get("compress") == "1" else result.data

@@ -161,6 +161,24 @@ def test_the_client_raises_the_engines_words(client: Any) -> None:
         client.query("SELECT * FROM nowhere")
 
 
+def test_the_same_block_from_several_senders_at_once_lands_once_in_the_view_too(client: Any, port: int) -> None:
+    window = "SETTINGS non_replicated_deduplication_window = 1000"
+    client.command(f"CREATE TABLE race (id UUID, n UInt64) ENGINE = MergeTree ORDER BY n PARTITION BY n % 3 {window}")
+    client.command(f"CREATE TABLE seen (c UInt64) ENGINE = SummingMergeTree ORDER BY tuple() {window}")
+    client.command("CREATE MATERIALIZED VIEW race_to_seen TO seen AS SELECT count() AS c FROM race")
+    blocks = [_stream([uuid.uuid4() for _ in range(300)]) for _ in range(15)]
+
+    def send(number: int) -> int:
+        path = f"/?query=INSERT+INTO+race+FORMAT+ArrowStream&insert_deduplication_token=block-{number}"
+        return _get(port, path, blocks[number])[0]
+
+    with ThreadPoolExecutor(4) as senders:
+        statuses = set(senders.map(send, [number for number in range(15) for _ in range(4)]))
+
+    assert (statuses, client.command("SELECT count() FROM race")) == ({200}, 4500)
+    assert client.command("SELECT sum(c) FROM seen") == 4500
+
+
 def test_half_an_insert_leaves_nothing(client: Any, port: int, table: str) -> None:
     block = _stream([uuid.uuid4() for _ in range(1000)])
 
@@ -330,6 +348,50 @@ def test_a_second_process_on_the_folder_is_told_who_has_it(tmp_path: Path) -> No
     process.terminate()
     assert process.wait(20) == 0
     assert (second.returncode, f"is in use by process {process.pid}" in second.stderr) == (1, True)
+
+
+def test_being_told_to_end_does_not_wait_for_a_long_statement(tmp_path: Path) -> None:
+    process, port = _start(tmp_path)
+    with socket.create_connection(("127.0.0.1", port)) as asking:
+        asking.sendall(b"GET /?query=SELECT+sum(sipHash64(number))+FROM+numbers(1000000000000) HTTP/1.1\r\n\r\n")
+        while _get(port, "/", b"SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%'")[2] < b"2":
+            time.sleep(0.05)
+
+        process.terminate()
+
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["http://{address}/?query=SELECT%2042"],
+        ["http://{address}/", "--data-binary", "SELECT 42"],
+        ["http://{address}/?enable_http_compression=1", "--compressed", "-d", "SELECT 42 -- " + " " * 2000],
+        [
+            "http://default:@{address}/",
+            "-H",
+            "X-ClickHouse-Database: default",
+            "-d",
+            "SELECT {{a:UInt8}} + 1 FORMAT TSV",
+        ],
+        ["http://{address}/?query=SELECT%20sum(n)%20FROM%20ns&ns_structure=n%20UInt8", "-F", "ns=@-"],
+    ],
+)
+def test_curl_gets_its_answer(port: int, options: list[str]) -> None:
+    asked = [option.format(address=f"127.0.0.1:{port}") for option in options]
+    asked[0] += "&param_a=41" if "?" in asked[0] else "?param_a=41"
+
+    done = subprocess.run(["curl", "-sS", *asked], input=b"40\n2\n", capture_output=True, timeout=60)
+
+    assert (done.stdout, done.stderr) == (b"42\n", b"")
+
+
+def test_a_broken_length_is_refused(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as sender:
+        sender.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n")
+
+        assert sender.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
 def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
