@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.embedded.apache_kafka import ApacheKafka, NotReady
+from tests.e2e.embedded_server import runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka]
 # A frozen node accepts connections and never answers: clients that shall go elsewhere must lose patience soon.
@@ -116,9 +117,9 @@ def test_no_node_outlives_the_process_that_started_it(tmp_path: Path) -> None:
         parent.kill()
 
     deadline = time.monotonic() + 30
-    while _runs(node) and time.monotonic() < deadline:
+    while runs(node) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _runs(node)
+    assert not runs(node)
 
 
 def _raise_error(reader: Consumer) -> None:
@@ -127,9 +128,3 @@ def _raise_error(reader: Consumer) -> None:
         message = reader.poll(1)
         if message is not None and message.error():
             raise KafkaException(message.error())
-
-
-def _runs(pid: int) -> bool:
-    """A process that nobody waited for is a zombie, which does not run."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"

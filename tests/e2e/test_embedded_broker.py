@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicCollection, TopicPartition
@@ -13,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipeline.embedded import broker
 from pipeline.embedded.parent import start
 from pipeline.embedded.ports import free_ports
+from tests.e2e.embedded_server import runs
 
 pytestmark = pytest.mark.e2e
 QUIET = {"log_level": 0}
@@ -77,12 +77,6 @@ def test_it_is_gone_when_the_process_that_started_it_is_killed() -> None:
         parent.kill()
 
     deadline = time.monotonic() + 30
-    while _runs(child) and time.monotonic() < deadline:
+    while runs(child) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _runs(child)
-
-
-def _runs(pid: int) -> bool:
-    """A process that nobody waited for is a zombie, which does not run."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    assert not runs(child)
