@@ -1,6 +1,7 @@
 """Avro in Confluent wire format: a zero byte, a schema id of four bytes, and the record without its schema."""
 
 import io
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,73 +9,128 @@ import fastavro
 import msgspec
 
 from schemas.event import RejectionCode
-from schemas.fields import Fields, Refused, checked_tree
+from schemas.fields import Fields
+from schemas.json_text import check_tree, parse_json
 from schemas.limits import Limits
 from schemas.own_json import own_fields
+from schemas.refused import Refused
 
-__all__ = ["AvroSchema", "avro_fields", "parse_schema", "schema_ids"]
+__all__ = ["avro_fields", "parse_schema", "schema_ids", "AvroSchema"]
 
 AvroSchema = Any
 """A schema as fastavro has parsed it."""
 
 
-def avro_fields(value: bytes, received_us: int, known: Mapping[int, AvroSchema], limits: Limits) -> Fields:
-    """The record's fields, named as in the plain form. Raises Refused."""
-    if len(value) < 5:
-        raise Refused(RejectionCode.BAD_AVRO, "the record begins like Avro but has no schema id")
-    number = int.from_bytes(value[1:5])
+PREFIX_BYTES = 5
+_PRIMITIVES = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
+"""The least that a value of each type takes, in bytes."""
+_JSON_FIELDS = ("properties", "$set", "$set_once", "$unset")
+_UNREADABLE = (
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+    struct.error,
+)
+"""What fastavro raises, from twenty places, for bytes that are not what the schema says."""
+
+
+def avro_fields(value: bytes, received_us: int, known: Mapping[int, AvroSchema], limits: Limits) -> tuple[Fields, int]:
+    """The record's fields, named as in the plain form, and how many lone surrogates were repaired. Raises Refused."""
+    if len(value) < PREFIX_BYTES:
+        raise Refused(
+            RejectionCode.BAD_AVRO, "the record begins like Avro and has no schema id: send it through a serializer"
+        )
+    number = int.from_bytes(value[1:PREFIX_BYTES])
     schema = known.get(number)
     if schema is None:
         raise Refused(
             RejectionCode.UNKNOWN_SCHEMA, f"schema {number} is not in the registry: register it, or send JSON"
         )
-    stream = io.BytesIO(value[5:])
+    content = _read(value, number, schema)
+    check_tree(content, limits)
+    repaired = 0
+    for name in ("set", "set_once", "unset"):
+        if name in content and f"${name}" not in content:
+            content[f"${name}"] = content.pop(name)
+    for name in _JSON_FIELDS:
+        if isinstance(content.get(name), str):
+            content[name], more = parse_json(content[name].encode(), limits, name)
+            repaired += more
+    return own_fields(content, received_us), repaired
+
+
+def _read(value: bytes, number: int, schema: AvroSchema) -> dict[str, Any]:
+    """The record as plain values: times and decimals as text, bytes in base64."""
+    stream = io.BytesIO(value)
+    stream.seek(PREFIX_BYTES)
     try:
-        content = fastavro.schemaless_reader(stream, schema, None)
-    except (
-        EOFError,
-        ValueError,
-        IndexError,
-        KeyError,
-        TypeError,
-        OverflowError,
-        MemoryError,
-        RecursionError,
-    ) as problem:
-        reason = str(problem) or type(problem).__name__
-        raise Refused(RejectionCode.BAD_AVRO, f"the record does not fit schema {number}: {reason}") from problem
+        content = msgspec.to_builtins(fastavro.schemaless_reader(stream, schema, None))
+    except _UNREADABLE as problem:
+        reason = str(problem)[:100] or type(problem).__name__
+        raise Refused(
+            RejectionCode.BAD_AVRO, f"the record does not fit schema {number} ({reason}); write it with that schema"
+        ) from problem
     if stream.read(1):
-        raise Refused(RejectionCode.BAD_AVRO, f"the record is longer than schema {number} says")
+        raise Refused(
+            RejectionCode.BAD_AVRO, f"the record is longer than schema {number} says; write it with that schema"
+        )
     if not isinstance(content, dict):
-        raise Refused(RejectionCode.NOT_AN_OBJECT, f"schema {number} is no record of an event")
-    try:
-        plain = msgspec.to_builtins(content)
-    except (TypeError, ValueError) as problem:
-        raise Refused(RejectionCode.BAD_AVRO, f"a field cannot be shown as JSON: {problem}") from problem
-    checked_tree(plain, limits)
-    return own_fields(_parsed(plain), received_us)
+        raise Refused(RejectionCode.NOT_AN_OBJECT, f"schema {number} is no record: an event is one")
+    return content
 
 
 def parse_schema(definition: Any) -> AvroSchema:
-    """A schema from its JSON. Raises fastavro's SchemaParseException or ValueError."""
-    return fastavro.parse_schema(definition)
+    """A schema from its JSON. Raises ValueError for what is none, and for two kinds that a few bytes could abuse.
+
+    A type within itself lets a record nest until the parser's stack ends, and with it the process. An array of what
+    takes no bytes lets ten bytes announce a billion of billions of elements.
+    """
+    named: dict[str, Any] = {}
+    try:
+        schema = fastavro.parse_schema(definition, named)
+        _least_bytes(schema, named, frozenset())
+    except (fastavro.schema.SchemaParseException, *_UNREADABLE) as problem:
+        raise ValueError(f"{type(problem).__name__}: {problem}") from problem
+    return schema
+
+
+def _least_bytes(schema: Any, named: Mapping[str, Any], around: frozenset[str]) -> int:
+    """How many bytes a value takes at least. Raises ValueError for a schema that is not safe to read with."""
+    if isinstance(schema, list):
+        for branch in schema:
+            _least_bytes(branch, named, around)
+        return 1
+    if isinstance(schema, str):
+        if schema in _PRIMITIVES:
+            return _PRIMITIVES[schema]
+        schema = named[schema]
+    kind = schema["type"]
+    if kind in ("record", "error"):
+        name = schema["name"]
+        if name in around:
+            raise ValueError(f"type {name!r} contains itself: flatten it")
+        return sum(_least_bytes(field["type"], named, around | {name}) for field in schema["fields"])
+    if kind == "array":
+        if not _least_bytes(schema["items"], named, around):
+            raise ValueError("an array of what takes no bytes: give its items a type other than null")
+        return 1
+    if kind == "map":
+        _least_bytes(schema["values"], named, around)
+        return 1
+    if kind == "fixed":
+        return int(schema["size"])
+    return 1 if kind == "enum" else _least_bytes(kind, named, around)
 
 
 def schema_ids(values: Iterable[bytes | None]) -> set[int]:
     """The schema ids that records of a batch name."""
-    return {int.from_bytes(value[1:5]) for value in values if value and value[0] == 0 and len(value) >= 5}
-
-
-def _parsed(content: dict[str, Any]) -> dict[str, Any]:
-    """Names that Avro cannot spell get their dollar sign; JSON in a text field is opened."""
-    opened = dict(content)
-    for name in ("set", "set_once", "unset"):
-        if name in opened and f"${name}" not in opened:
-            opened[f"${name}"] = opened.pop(name)
-    for name in ("properties", "$set", "$set_once", "$unset"):
-        if isinstance(opened.get(name), str):
-            try:
-                opened[name] = msgspec.json.decode(opened[name])
-            except (msgspec.DecodeError, RecursionError) as problem:
-                raise Refused(RejectionCode.NOT_JSON, f"{name} is a text and not JSON: {problem}") from problem
-    return opened
+    return {
+        int.from_bytes(value[1:PREFIX_BYTES])
+        for value in values
+        if value and value[0] == 0 and len(value) >= PREFIX_BYTES
+    }

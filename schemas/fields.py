@@ -1,29 +1,21 @@
 """What every input form is read into, and the rules that turn it into an event or a rejection.
 
-This is the careful way; the common case takes a shorter one (schemas/decoding.py) with the same result.
+This is the careful way; the common case takes a shorter one (schemas/plain.py) with the same result.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from schemas.event import Event, Rejected, RejectionCode
-from schemas.identifiers import RECORDS, TEXTS, uuid5
+from schemas.identifiers import TEXTS, record_uuid, uuid5
+from schemas.json_text import encoded
 from schemas.limits import Limits
+from schemas.refused import Refused
 from schemas.timestamps import OutOfRange, event_time
 
-__all__ = ["Fields", "Place", "Refused", "checked_tree", "encoded", "finished", "uuid_of_text"]
-
-
-class Refused(Exception):
-    """Inside the decoder: this record is rejected. Never leaves `decode`."""
-
-    def __init__(self, code: RejectionCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+__all__ = ["finished", "Fields", "Place", "has_value", "uuid_of_text"]
 
 
 class Fields(msgspec.Struct, kw_only=True):
@@ -59,15 +51,15 @@ def finished(
     """Apply every rule, in the order of docs/events.md: the first that fails names the rejection."""
     project = 0
     try:
+        project = _project(fields, projects, limits)
         properties = _object_or_empty(fields.properties, "properties")
-        project = _project(fields, properties, projects, limits)
         event = _event_name(fields.event, limits)
         distinct_id = _distinct_id(fields, properties, limits)
         sets = [_merged(fields, properties, name) for name in ("set", "set_once")]
         unset = _unset(fields, properties)
         timestamp = _timestamp(fields, properties, limits)
         uuid = _uuid(fields.uuid, project, properties, place)
-        if fields.ip and "$ip" not in properties:
+        if has_value(fields.ip) and "$ip" not in properties:
             properties["$ip"] = fields.ip
         return Event(
             uuid=uuid,
@@ -87,40 +79,9 @@ def finished(
         return Rejected(refusal.code, refusal.message, project)
 
 
-def checked_tree(root: Any, limits: Limits) -> None:
-    """Refuse what is nested too deep or has too many keys. Iterative: the input chooses the depth."""
-    keys = 0
-    level: list[Any] = [root]
-    for depth in range(limits.depth + 2):
-        deeper: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                keys += len(value)
-                deeper.extend(child for child in value.values() if isinstance(child, (dict, list)))
-            elif isinstance(value, list):
-                deeper.extend(child for child in value if isinstance(child, (dict, list)))
-        if keys > limits.keys:
-            raise Refused(
-                RejectionCode.TOO_MANY_PROPERTIES,
-                f"the event has more than {limits.keys} keys (limits.keys); send fewer properties",
-            )
-        if not deeper:
-            return
-        if depth + 1 >= limits.depth:
-            break
-        level = deeper
-    raise Refused(
-        RejectionCode.TOO_DEEP,
-        f"the event is nested more than {limits.depth} levels deep (limits.depth); flatten its properties",
-    )
-
-
-def encoded(value: Any) -> bytes:
-    """JSON text. Numbers beyond 64 bits take the slower library, which knows no such limit."""
-    try:
-        return msgspec.json.encode(value)
-    except (OverflowError, ValueError):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+def has_value(value: Any) -> bool:
+    """Neither absent, null nor the empty text."""
+    return value is not None and value != ""
 
 
 def uuid_of_text(text: str) -> bytes | None:
@@ -144,9 +105,11 @@ def _object_or_empty(value: Any, name: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _project(fields: Fields, properties: dict[str, Any], projects: Mapping[str, int], limits: Limits) -> int:
-    token = fields.token if fields.token not in (None, "") else properties.get("token")
-    if token in (None, ""):
+def _project(fields: Fields, projects: Mapping[str, int], limits: Limits) -> int:
+    token = fields.token
+    if not has_value(token) and isinstance(fields.properties, dict):
+        token = fields.properties.get("token")
+    if not has_value(token):
         raise Refused(RejectionCode.MISSING_TOKEN, "token is missing: send the project's token with every event")
     usable = isinstance(token, str) and token.isascii() and len(token) <= limits.token_bytes
     if not usable or token not in projects:
@@ -158,7 +121,7 @@ def _project(fields: Fields, properties: dict[str, Any], projects: Mapping[str, 
 
 
 def _event_name(name: Any, limits: Limits) -> str:
-    if name is None or name == "":
+    if not has_value(name):
         raise Refused(RejectionCode.MISSING_EVENT_NAME, "event is missing: name what happened")
     if not isinstance(name, str):
         raise Refused(RejectionCode.WRONG_TYPE, f"event must be a text, not {_kind(name)}")
@@ -172,12 +135,9 @@ def _event_name(name: Any, limits: Limits) -> str:
 
 
 def _distinct_id(fields: Fields, properties: dict[str, Any], limits: Limits) -> str:
-    value = fields.distinct_id
-    if value is None or value == "":
-        value = properties.get("distinct_id", properties.get("$distinct_id"))
-    text = value if isinstance(value, str) else "" if value is None else encoded(value).decode()
-    text = text.replace("\x00", "\ufffd")
-    if not text:
+    value = fields.distinct_id if has_value(fields.distinct_id) else properties.get("distinct_id")
+    text = (value if isinstance(value, str) else encoded(value).decode()).replace("\x00", "\ufffd")
+    if not text or (text == "null" and not isinstance(value, str)):
         raise Refused(RejectionCode.MISSING_DISTINCT_ID, "distinct_id is missing: say who did it")
     if len(text) > limits.distinct_id_chars:
         raise Refused(
@@ -219,7 +179,7 @@ def _timestamp(fields: Fields, properties: dict[str, Any], limits: Limits) -> in
         )
     except OutOfRange as problem:
         raise Refused(
-            RejectionCode.TIMESTAMP_OUT_OF_RANGE, f"timestamp: {problem}; correct the sender's clock"
+            RejectionCode.TIMESTAMP_OUT_OF_RANGE, f"{problem}; correct the sender's clock, or leave the time out"
         ) from problem
     if fallback:
         properties["$timestamp_fallback"] = True
@@ -227,8 +187,8 @@ def _timestamp(fields: Fields, properties: dict[str, Any], limits: Limits) -> in
 
 
 def _uuid(value: Any, project: int, properties: dict[str, Any], place: Place) -> bytes:
-    if value is None or value == "":
-        return uuid5(RECORDS, place.log + place.partition.to_bytes(4) + place.offset.to_bytes(8))
+    if not has_value(value):
+        return record_uuid(place.log, place.partition, place.offset)
     text = value if isinstance(value, str) else encoded(value).decode()
     found = uuid_of_text(text)
     if found is None:
@@ -242,6 +202,7 @@ def _kind(value: Any) -> str:
         bool: "a boolean",
         int: "a number",
         float: "a number",
+        msgspec.Raw: "a number",
         str: "a text",
         list: "a list",
         dict: "an object",

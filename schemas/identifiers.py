@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 
-__all__ = ["person_id", "uuid5", "LINES", "PERSONS", "RECORDS", "TEXTS"]
+__all__ = ["person_id", "record_uuid", "uuid5", "LINES", "PERSONS", "RECORDS", "TEXTS"]
 
 PERSONS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:persons").bytes
 RECORDS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:records").bytes
@@ -23,3 +23,8 @@ def uuid5(namespace: bytes, name: bytes) -> bytes:
 def person_id(project: int, distinct_id: str) -> bytes:
     """The person of a distinct id that nobody has merged."""
     return uuid5(PERSONS, f"{project}:{distinct_id}".encode())
+
+
+def record_uuid(log: bytes, partition: int, offset: int) -> bytes:
+    """The uuid of an event that came without one: reading the same record again gives the same event."""
+    return uuid5(RECORDS, log + partition.to_bytes(4) + offset.to_bytes(8))

@@ -1,24 +1,33 @@
 """Limits on what an event may be, each a setting with its default and its reason."""
 
+from typing import Annotated
+
 import msgspec
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "KEY_BYTES_MIN"]
+
+KEY_BYTES_MIN = 5
+"""The least that a key takes in JSON, `"":1,`: a text with fewer bytes than that per key cannot have them all."""
+
+
+def _from(least: int, most: int) -> msgspec.Meta:
+    return msgspec.Meta(ge=least, le=most)
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What accept refuses. Times in seconds, sizes in bytes, lengths in characters."""
 
-    event_bytes: int = 1_000_000
-    """A larger value is rejected as `too_large`; the broker's own limit for a record is 8 MiB."""
-    depth: int = 64
-    """Deeper nesting is rejected as `too_deep`: nobody queries it, and parsers recurse."""
-    keys: int = 10_000
-    """More keys in an event are rejected as `too_many_properties`."""
-    distinct_id_chars: int = 200
+    event_bytes: Annotated[int, _from(1, 8_000_000)] = 1_000_000
+    """A larger value is rejected as `too_large`; the most is what an internal topic takes (8 MiB)."""
+    depth: Annotated[int, _from(1, 500)] = 64
+    """Deeper nesting is rejected as `too_deep`: nobody queries it, and parsers recurse (hence at most 500)."""
+    keys: Annotated[int, _from(1, 1_000_000)] = 10_000
+    """More keys in an event, nested ones included, are rejected as `too_many_properties`."""
+    distinct_id_chars: Annotated[int, _from(1, 10_000)] = 200
     """A longer distinct id is rejected, never cut: two cut ids could become one person."""
-    event_name_chars: int = 200
+    event_name_chars: Annotated[int, _from(1, 10_000)] = 200
     """A longer event name is rejected: it is a column people group by."""
-    token_bytes: int = 64
+    token_bytes: Annotated[int, _from(1, 1_000)] = 64
     """A longer token cannot be one of ours."""
-    future_s: int = 82_800
+    future_s: Annotated[int, _from(0, 31_536_000)] = 82_800
     """A timestamp further ahead of its receipt (23 hours) is a wrong clock: the receipt counts."""

@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from schemas.fields import Fields
+from schemas.fields import Fields, has_value
 
 __all__ = ["own_fields"]
 
 
 def own_fields(content: dict[str, Any], received_us: int) -> Fields:
-    """Read `{token, uuid?, event, distinct_id, timestamp?, sent_at?, offset?, properties?, $set?, …}`."""
+    """Read `{token, uuid?, event, distinct_id, timestamp?, sent_at?, offset?, properties?, $set?, …}`.
+
+    The aliases inside `properties` are the rules' business (schemas/fields.py): they count for every form.
+    """
     return Fields(
         token=_first(content, "token", "api_key", "$token"),
         uuid=content.get("uuid"),
@@ -28,8 +31,4 @@ def own_fields(content: dict[str, Any], received_us: int) -> Fields:
 
 def _first(content: dict[str, Any], *names: str) -> Any:
     """The first of the names that has a value."""
-    for name in names:
-        value = content.get(name)
-        if value is not None and value != "":
-            return value
-    return None
+    return next((content[name] for name in names if has_value(content.get(name))), None)

@@ -6,11 +6,15 @@ The format follows the public capture service of PostHog (`{uuid, distinct_id, i
 from typing import Any
 
 from schemas.event import RejectionCode
-from schemas.fields import Fields, Refused
+from schemas.fields import Fields, has_value
 from schemas.own_json import own_fields
-from schemas.timestamps import parse_time
+from schemas.refused import Refused
+from schemas.timestamps import moment_or
 
 __all__ = ["is_envelope", "posthog_fields"]
+
+KNOWN_BETTER_OUTSIDE = ("uuid", "distinct_id", "token", "sent_at", "historical")
+KNOWN_BETTER_INSIDE = ("event", "timestamp")
 
 
 def is_envelope(content: dict[str, Any]) -> bool:
@@ -19,19 +23,15 @@ def is_envelope(content: dict[str, Any]) -> bool:
 
 
 def posthog_fields(envelope: dict[str, Any], inner: Any, received_us: int) -> Fields:
-    """The event inside, with what the envelope knows better: uuid, distinct id, token, address and receipt."""
+    """The event inside, with what the envelope knows better; `now` is when the capture service got it."""
     if not isinstance(inner, dict):
         raise Refused(RejectionCode.NOT_AN_OBJECT, "data is JSON but not an object: it must hold one event")
-    fields = own_fields(inner, received_us)
-    for name in ("uuid", "distinct_id", "token"):
-        if envelope.get(name) not in (None, ""):
+    fields = own_fields(inner, moment_or(envelope["now"], received_us))
+    for name in KNOWN_BETTER_OUTSIDE:
+        if has_value(envelope.get(name)):
             setattr(fields, name, envelope[name])
-    for name in ("event", "timestamp"):
-        if getattr(fields, name) in (None, ""):
+    for name in KNOWN_BETTER_INSIDE:
+        if not has_value(getattr(fields, name)):
             setattr(fields, name, envelope.get(name))
-    fields.sent_at = envelope.get("sent_at") or fields.sent_at
     fields.ip = envelope.get("ip")
-    received = parse_time(envelope["now"])
-    if received is not None and received >= 0:
-        fields.received_us = received
     return fields

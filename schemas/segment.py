@@ -5,8 +5,10 @@ The format follows the public Segment spec (track, identify, page, screen, group
 
 from typing import Any
 
-from schemas.fields import Fields
-from schemas.timestamps import parse_time
+from schemas.event import RejectionCode
+from schemas.fields import Fields, has_value
+from schemas.refused import Refused
+from schemas.timestamps import moment_or
 
 __all__ = ["is_segment", "segment_fields"]
 
@@ -18,21 +20,23 @@ EVENT_NAMES = {
     "group": "$groupidentify",
     "alias": "$create_alias",
 }
-CONTEXT = {
-    ("ip",): "$ip",
-    ("userAgent",): "$raw_user_agent",
-    ("locale",): "$locale",
-    ("timezone",): "$timezone",
+NAMES = {"page": "name", "screen": "$screen_name"}
+"""What the `name` of a call becomes."""
+SINGLE = {"ip": "$ip", "userAgent": "$raw_user_agent", "locale": "$locale", "timezone": "$timezone"}
+PAGE = {
     ("page", "url"): "$current_url",
     ("page", "path"): "$pathname",
     ("page", "referrer"): "$referrer",
     ("page", "title"): "$title",
     ("page", "search"): "$search",
+}
+NESTED = PAGE | {
     ("campaign", "name"): "utm_campaign",
     ("campaign", "source"): "utm_source",
     ("campaign", "medium"): "utm_medium",
     ("campaign", "term"): "utm_term",
     ("campaign", "content"): "utm_content",
+    ("campaign", "id"): "utm_id",
     ("library", "name"): "$lib",
     ("library", "version"): "$lib_version",
     ("os", "name"): "$os",
@@ -49,8 +53,11 @@ CONTEXT = {
     ("screen", "width"): "$screen_width",
     ("screen", "height"): "$screen_height",
     ("screen", "density"): "$screen_density",
+    ("screen", "innerWidth"): "$viewport_width",
+    ("screen", "innerHeight"): "$viewport_height",
 }
 """Where a value of `context` goes; what is not listed stays under `context`."""
+_NOTHING: Any = object()
 
 
 def is_segment(content: dict[str, Any]) -> bool:
@@ -63,77 +70,89 @@ def segment_fields(call: dict[str, Any], received_us: int) -> Fields:
     """The call as an event: names and traits in our words, the context as properties."""
     kind = call["type"]
     user, anonymous = call.get("userId"), call.get("anonymousId")
-    properties = _properties(call, kind)
-    sets = None
-    if kind == "identify":
-        sets = call.get("traits")
-        if user not in (None, "") and anonymous not in (None, ""):
-            properties["$anon_distinct_id"] = anonymous
-    elif kind == "alias":
-        properties["alias"] = call.get("previousId")
+    context = call.get("context")
+    traits = call.get("traits")
+    if kind == "identify" and traits is None and isinstance(context, dict) and "traits" in context:
+        # RudderStack's libraries put the traits of an identify call there.
+        traits = context["traits"]
+        context = {name: value for name, value in context.items() if name != "traits"}
+    properties = _with_context(_properties(call, kind), context)
+    if kind == "identify" and has_value(user) and has_value(anonymous):
+        properties["$anon_distinct_id"] = anonymous
+    elif kind == "alias" and has_value(call.get("previousId")):
+        properties["alias"] = call["previousId"]
     elif kind == "group":
-        properties["$group_key"] = call.get("groupId")
-        properties["$group_set"] = call.get("traits") or {}
+        properties |= {"$group_key": call.get("groupId"), "$group_set": {} if traits is None else traits}
     timestamp, sent_at = _times(call)
-    received = parse_time(call.get("receivedAt"))
     return Fields(
         token=call.get("writeKey"),
         uuid=call.get("messageId"),
         event=EVENT_NAMES.get(kind) or call.get("event"),
-        distinct_id=user if user not in (None, "") else anonymous,
+        distinct_id=user if has_value(user) else anonymous,
         timestamp=timestamp,
         sent_at=sent_at,
-        received_us=received if received is not None and received >= 0 else received_us,
+        received_us=moment_or(call.get("receivedAt"), received_us),
         properties=properties,
-        set=sets,
+        set=traits if kind == "identify" else None,
+        historical=call.get("historical"),
     )
 
 
 def _properties(call: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Own properties first; the context fills in what they do not name."""
+    """The call's own properties; those of a page under our names as well."""
     own = call.get("properties")
-    properties: dict[str, Any] = dict(own) if isinstance(own, dict) else {}
-    if kind in ("page", "screen") and call.get("name") not in (None, ""):
-        properties.setdefault("$screen_name" if kind == "screen" else "name", call["name"])
+    if own is not None and not isinstance(own, dict):
+        raise Refused(RejectionCode.WRONG_TYPE, "properties must be a JSON object: send {} where there are none")
+    properties: dict[str, Any] = dict(own or {})
+    if kind in ("page", "screen"):
+        for name, ours in (("name", NAMES[kind]), ("category", "category")):
+            if has_value(call.get(name)):
+                properties.setdefault(ours, call[name])
     if kind == "page":
-        for name, ours in (
-            ("url", "$current_url"),
-            ("path", "$pathname"),
-            ("referrer", "$referrer"),
-            ("title", "$title"),
-        ):
+        for (_, name), ours in PAGE.items():
             if name in properties:
                 properties.setdefault(ours, properties[name])
-    context = call.get("context")
-    if isinstance(context, dict):
-        mapped, rest = _mapped(context)
-        for name, value in mapped.items():
-            properties.setdefault(name, value)
-        if rest:
-            properties.setdefault("context", rest)
     return properties
 
 
-def _mapped(context: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(properties, what has no match) of a context."""
-    mapped: dict[str, Any] = {}
-    rest: dict[str, Any] = {}
-    for name, value in context.items():
-        if (name,) in CONTEXT:
-            mapped[CONTEXT[(name,)]] = value
-        elif isinstance(value, dict):
-            left = {key: inner for key, inner in value.items() if (name, key) not in CONTEXT}
-            mapped.update({CONTEXT[(name, key)]: value[key] for key in value if (name, key) in CONTEXT})
-            if left:
+def _with_context(properties: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The context fills in what the call's own properties do not name; nothing of it is lost."""
+    if not has_value(context):
+        return properties
+    rest = context
+    if isinstance(context, dict):
+        rest = {}
+        for name, value in context.items():
+            left = _moved(properties, name, value)
+            if left is not _NOTHING:
                 rest[name] = left
-        else:
-            rest[name] = value
-    return mapped, rest
+    if isinstance(rest, dict) and isinstance(properties.get("context"), dict):
+        properties["context"] = {**rest, **properties["context"]}
+    elif rest != {}:
+        properties.setdefault("context", rest)
+    return properties
+
+
+def _moved(properties: dict[str, Any], name: str, value: Any) -> Any:
+    """Move one entry of the context to its own property; what stays behind, or _NOTHING."""
+    if name in SINGLE:
+        ours = SINGLE[name]
+        if properties.setdefault(ours, value) == value:
+            return _NOTHING
+        return value
+    if not isinstance(value, dict):
+        return value
+    left = {}
+    for key, inner in value.items():
+        target = NESTED.get((name, key))
+        if target is None or properties.setdefault(target, inner) != inner:
+            left[key] = inner
+    return left or _NOTHING
 
 
 def _times(call: dict[str, Any]) -> tuple[Any, Any]:
     """(timestamp, sent_at). A timestamp beside an originalTimestamp has been corrected already."""
-    timestamp, original, sent_at = call.get("timestamp"), call.get("originalTimestamp"), call.get("sentAt")
-    if timestamp not in (None, "") and original not in (None, ""):
+    timestamp, original = call.get("timestamp"), call.get("originalTimestamp")
+    if has_value(timestamp) and has_value(original):
         return timestamp, None
-    return (timestamp if timestamp not in (None, "") else original), sent_at
+    return (timestamp if has_value(timestamp) else original), call.get("sentAt")

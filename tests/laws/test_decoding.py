@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.decoding import _careful, decode
+from schemas.decoding import decode, decode_carefully
 from schemas.event import Event, Rejected
 from tests.unit.schemas.decoded import batch_of, context
 
@@ -75,7 +75,7 @@ def test_the_quick_way_and_the_careful_way_agree(value: bytes) -> None:
     batch = batch_of([value])
 
     [quick] = decode(batch, context())
-    careful = _careful(batch, 0, context())
+    careful = decode_carefully(batch, 0, context())
 
     if isinstance(quick, Event) and isinstance(careful, Event):
         assert msgspec.json.decode(quick.properties) == msgspec.json.decode(careful.properties)

@@ -109,7 +109,7 @@ def test_the_context_becomes_properties_and_the_rest_stays_under_context() -> No
         "$lib_version": "2.11.1",
         "$app_name": "InitechGlobal",
         "$app_version": "545",
-        "context": {"page": {"tab": 3}, "active": True},
+        "context": {"ip": "8.8.8.8", "page": {"tab": 3}, "active": True},
     }
 
 

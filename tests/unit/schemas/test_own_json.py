@@ -125,7 +125,6 @@ def test_an_unreadable_timestamp_falls_back_to_the_receipt_and_says_so() -> None
         (b"", "empty_record"),
         (b"junk", "not_json"),
         (b'{"a": NaN}', "not_json"),
-        (b'{"a": 1e999}', "not_json"),
         (b'{"a": "\xff"}', "not_json"),
         (b"[1]", "not_an_object"),
         (b'"text"', "not_an_object"),
