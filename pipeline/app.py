@@ -1,6 +1,5 @@
 """One hop as a Faust application: group, assignment, agent and table are Faust's, the work is the runner's."""
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +12,7 @@ from pipeline.delivery import BlockRunner
 from pipeline.destinations import destination_named
 from pipeline.hops import AcceptHop, ResolveHop
 from pipeline.interval import IntervalRunner
+from pipeline.logs import configure
 from pipeline.memory import keep_memory, warm_up
 from pipeline.metrics import serve
 from pipeline.runner import Runner
@@ -29,11 +29,7 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
 
     Ends with 0 after an orderly stop, with EXIT_BUG after stopping itself without committing.
     """
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("faust").setLevel(logging.WARNING)
-    logging.getLogger("mode").setLevel(logging.WARNING)
+    configure(settings.log_level, as_json)
     (Path(settings.store.path) / "faust").mkdir(parents=True, exist_ok=True)
     keep_memory()
     warm_up()
@@ -76,6 +72,7 @@ class HopApp(faust.App):  # type: ignore[misc]
         changelog = self.topic(f"{self.conf.id}-state", key_type=bytes, value_type=bytes, allow_empty=True)
         self.state_table = StateTable(self, name="state", changelog_topic=changelog)
         self.tables.add(self.state_table)
+        self.on_partitions_revoked.connect(self._rest)
         for topic in topics:
             self.agent(topic, name=f"{self.hop}-{topic.get_topic_name()}")(self._work)
 
@@ -91,6 +88,9 @@ class HopApp(faust.App):  # type: ignore[misc]
         async for event in stream.noack().events():
             await self.source.take(event.message.generation, event.value)
             acknowledge(event)
+
+    async def _rest(self, _app: Any, _revoked: set[TP], **_options: Any) -> None:
+        await self.source.rest()
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

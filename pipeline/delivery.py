@@ -188,6 +188,7 @@ class BlockRunner(Runner):
         owned.open_blocks = opened
         outgoing, work.outgoing = work.outgoing, []
         await self.verify_logs()
+        await self.awake.wait()
         record = owned.record()
         end = await self.in_thread(owned.commit, outgoing, {}, record, publish)
         owned.overlay.committed(end)

@@ -51,11 +51,6 @@ class IntervalRunner(Runner):
             self._plenty.set()
         return pending
 
-    async def finish(self) -> None:
-        if self._committing is not None:
-            self._committing.cancel()
-        await self._commit_pending()
-
     async def _commit_for_ever(self) -> None:
         while True:
             await self._pending.wait()
@@ -63,10 +58,12 @@ class IntervalRunner(Runner):
                 await asyncio.wait_for(self._plenty.wait(), self.settings.commit.interval_ms / 1000)
             except TimeoutError:
                 pass  # the ordinary case: the interval is over before much has gathered
+            await self.awake.wait()
             async with self.changing:
-                await self._commit_pending()
+                if self.awake.is_set():
+                    await self.commit_pending()
 
-    async def _commit_pending(self) -> None:
+    async def commit_pending(self) -> None:
         """Freeze, verify, write all partitions at once, settle. Work on the next batches goes on meanwhile."""
         pending = [work for work in self.work.values() if work.rows]
         self._pending.clear()

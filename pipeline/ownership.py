@@ -93,8 +93,12 @@ class Owned:
         if self.settings.broker.embedded:
             # That broker shows aborted records: what stands before this mark without a commit record is void.
             state.insert(0, {"key": BEGIN_KEY, "value": b"", "partition": self.partition})
-        commit = Outgoing(self.state_topic, self.partition, msgspec.json.encode(record), COMMIT_KEY)
-        return self._transactor.commit(messages, self.state_topic, state, commit)
+        content = msgspec.json.encode(record)
+        commit = Outgoing(self.state_topic, self.partition, content, COMMIT_KEY)
+        end = self._transactor.commit(messages, self.state_topic, state, commit)
+        # A store on disk goes on from behind this commit: it must hold the commit record that stood before it.
+        self.overlay.also(COMMIT_KEY, content)
+        return end
 
     def record(self) -> CommitRecord:
         """Positions and counters as they stand now."""

@@ -72,7 +72,8 @@ class Transactor:
             for message in messages:
                 self._produce(message)
             self._produce_state(state_topic, state)
-            self._produce(last, lambda _, written: end.append(written.offset() + 1))
+            # A report that raised would break out of the client's own error; undelivered, the commit fails.
+            self._produce(last, lambda error, written: None if error else end.append(written.offset() + 1))
         except KafkaException as problem:
             raise self._abort(problem) from problem
         self._persist(self._producer.commit_transaction)

@@ -52,6 +52,8 @@ class Runner:
         self.logs: Logs = {}
         self.work: dict[int, Any] = {}
         self.changing = asyncio.Lock()
+        self.awake = asyncio.Event()
+        self.awake.set()
         self._generation = 0
         self._closing = False
         self._has_room = asyncio.Event()
@@ -76,8 +78,8 @@ class Runner:
     async def before(self, batch: RawBatch) -> None:
         """Whatever must be fetched before the batch can be worked on."""
 
-    async def finish(self) -> None:
-        """A clean stop: commit what is pending."""
+    async def commit_pending(self) -> None:
+        """Commit what is pending, where work is committed by the interval. Called with `changing` held."""
 
     def end_work(self, work: Any) -> None:
         """The partition is lost: forget everything about it that was not committed."""
@@ -85,9 +87,18 @@ class Runner:
 
     # What Faust's side calls.
 
+    async def rest(self) -> None:
+        """A rebalance begins: commit what is pending while the partitions are still ours, then nothing more.
+
+        Nobody is given a partition before every member has come to rest, so an orderly rebalance fences nobody.
+        """
+        await asyncio.shield(self.spawn(self._rest()))
+
     async def take_over(self, partitions: set[int]) -> None:
         """Own exactly these partitions when this returns."""
-        await self.spawn(self._take_over(partitions))
+        # The next rebalance gives up waiting, but what was begun is finished first: a partition that is half opened
+        # would hold its folder, and fence the worker that opens it again.
+        await asyncio.shield(self.spawn(self._take_over(partitions)))
 
     async def next_batches(self) -> list[tuple[int, RawBatch]]:
         if self._closing:
@@ -105,8 +116,9 @@ class Runner:
         """Work one batch in, unless a rebalance has made it somebody else's."""
         try:
             await self.before(batch)
-            if self.is_current(generation):
-                self.work[batch.partition].absorb(batch)
+            work = self.work.get(batch.partition)
+            if work is not None and self.is_current(generation):
+                work.absorb(batch)
                 self.weigh()
         except BaseException as problem:
             self.stop_on(problem)
@@ -116,7 +128,9 @@ class Runner:
         """Commit what is pending and let go of every partition."""
         self._closing = True
         async with self.changing:
-            await self.finish()
+            if self.awake.is_set():
+                await self.commit_pending()
+                self.awake.clear()
             for work in self.work.values():
                 self.end_work(work)
             self.work = {}
@@ -201,7 +215,15 @@ class Runner:
                     logger.warning("%s waits %.1f s (attempt %d): %s", self.hop_name, wait_s, attempt, retry.reason)
                 await asyncio.sleep(wait_s)
 
+    async def _rest(self) -> None:
+        if not self.awake.is_set():
+            return
+        async with self.changing:
+            await self.commit_pending()
+            self.awake.clear()
+
     async def _take_over(self, partitions: set[int]) -> None:
+        self._generation += 1  # what was fetched before belongs to nobody now
         async with self.changing:
             state_topic = f"{self.settings.app}-{self.hop_name}-state"
             names = [*self.sources, *self.outputs, state_topic]
@@ -223,6 +245,7 @@ class Runner:
             for work in self.work.values():
                 positions.update(await self.in_thread(work.owned.positions))
             await self._in(self._fetch_thread, self._assign, positions)
+            self.awake.set()
             self.weigh()
             say_ready(self.hop_name)
             logger.info("%s owns partitions %s", self.hop_name, sorted(self.work))

@@ -143,6 +143,10 @@ class Overlay:
         self._frozen, self._current = self._current, {}
         return self._frozen
 
+    def also(self, key: bytes, value: bytes) -> None:
+        """The transaction of the frozen changes wrote this key, too."""
+        self._frozen[key] = value
+
     def committed(self, position: int) -> None:
         """The frozen changes are in the changelog: hand them to the store."""
         self._store.apply(self._frozen, position)

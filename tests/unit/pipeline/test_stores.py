@@ -73,3 +73,14 @@ def test_freezing_twice_without_a_commit_is_a_bug(opened: PartitionStore) -> Non
 
     with pytest.raises(AssertionError, match="second transaction"):
         overlay.freeze()
+
+
+def test_what_the_transaction_wrote_besides_is_stored_with_it(opened: PartitionStore) -> None:
+    overlay = Overlay(opened)
+    overlay.update({b"a": b"1"})
+    overlay.freeze()
+
+    overlay.also(b"record", b"r")
+    overlay.committed(4)
+
+    assert dict(opened.items()) == {b"a": b"1", b"record": b"r"}
