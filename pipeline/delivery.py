@@ -41,10 +41,15 @@ class Queue:
         self._bytes_max = bytes_max
         self._waiting: deque[Unpacked] = deque()
         self._since = 0.0
+        self._next = 0
         self.must_end_at: int | None = None
         """The recorded end of a block that was open at take-over: the next block ends exactly there."""
 
     def add(self, message: Unpacked, now_s: float) -> None:
+        """Take a message in. After a rebalance that left us the partition, what waits here is read once more."""
+        if message.offset < self._next:
+            return
+        self._next = message.offset + 1
         if not self._waiting:
             self._since = now_s
         self._waiting.append(message)

@@ -44,6 +44,17 @@ def test_a_block_keeps_to_the_limits_and_always_takes_one_message() -> None:
     assert (waiting.rows, waiting.bytes) == (0, 0)
 
 
+def test_what_is_read_once_more_waits_once() -> None:
+    waiting = queue()
+    for offset in (0, 1, 2, 0, 1, 2, 3):
+        waiting.add(message(offset), 0.0)
+    waiting.cut(1.0)
+
+    waiting.add(message(3), 2.0)
+
+    assert (waiting.rows, waiting.due_in(9.0)) == (0, None)
+
+
 def test_a_block_that_was_open_is_cut_again_at_exactly_its_end() -> None:
     waiting = queue(rows=15)
     waiting.must_end_at = 4
