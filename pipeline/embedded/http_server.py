@@ -16,7 +16,7 @@ from pipeline.embedded.engine import Context, Engine, Result
 from pipeline.embedded.form import ExternalTable, parse_form, tables_of
 from pipeline.embedded.frames import framed
 from pipeline.embedded.refusals import Refused
-from pipeline.embedded.statements import Insert, parameters_of, parse, settings_of
+from pipeline.embedded.statements import insert_in, parameters_of, query_in, settings_of
 
 __all__ = ["Server"]
 
@@ -142,14 +142,15 @@ class _Handler(BaseHTTPRequestHandler):
             tables,
             read_only,
         )
-        statement = parse(text, wanted)
+        insert = insert_in(text)
+        if insert is None:
+            text = body.whole(text)
+            insert = insert_in(text)
         with self.server.engine.session(context) as session:
-            if isinstance(statement, Insert):
-                return session.insert(statement, _rows(text, statement.rows_at, body)), statement.format
-            if len(text) > HEAD_BYTES:
-                statement = parse(body.whole(text), wanted)
-                assert not isinstance(statement, Insert), "an insert's head is in its first bytes"
-            return session.query(statement), statement.format
+            if insert:
+                return session.insert(insert, _rows(text, insert.rows_at, body)), insert.format
+            query = query_in(text, wanted)
+            return session.query(query), query.format
 
     def _refuse(self, problem: Refused, body: Body | None, headers: dict[str, str]) -> None:
         try:
@@ -184,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+        # Now, while the request counts as under way: at the end of the process nothing else would.
+        self.wfile.flush()
 
 
 def _rows(text: bytes, rows_at: int, body: Body) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-__all__ = ["parse", "Insert", "Query", "settings_of", "parameters_of", "PROTOCOL_NAMES"]
+__all__ = ["insert_in", "query_in", "Insert", "Query", "settings_of", "parameters_of", "PROTOCOL_NAMES"]
 
 _STATEMENT_NAMES = ("query", "database", "default_format", "query_id", "wait_end_of_query", "buffer_size")
 _USER_NAMES = ("user", "password", "quota_key", "role", "stacktrace")
@@ -48,20 +48,39 @@ class Insert(msgspec.Struct, frozen=True):
     source: str = ""
 
 
-def parse(text: bytes, default_format: str) -> Query | Insert:
-    """What the text says; for an insert with rows the beginning of it is enough. Raises UnicodeDecodeError."""
+def insert_in(text: bytes) -> Insert | None:
+    """The insert that the text begins with, if rows follow it; its beginning is enough to tell."""
     # Latin-1 keeps one character a byte, so that positions in the text are positions in the rows.
     letters = text.decode("latin-1")
-    first = next(_words(letters), None)
-    if first and first[0] == "INSERT":
-        return _insert(text, letters, default_format)
+    words = _words(letters)
+    first = next(words, None)
+    if not first or first[0] != "INSERT":
+        return None
+    before = ""
+    for word, start, end in words:
+        if before in ("INTO", "TABLE", "."):
+            pass  # a table may be called anything
+        elif word == "VALUES":
+            return Insert(text[:start].decode(), "Values", end)
+        elif word == "FORMAT":
+            return _formatted(text, letters, start, words)
+        elif word in ("SELECT", "WITH"):
+            return _selecting(text, letters)
+        elif word in ("FROM", "WATCH"):
+            return None
+        before = word
+    return None
+
+
+def query_in(text: bytes, default_format: str) -> Query:
+    """The whole text as a statement. Raises UnicodeDecodeError."""
     sql = text.decode().rstrip()
     killed = _KILL.match(sql)
     if killed:
         # The engine gives each statement an id of its own; the server notes the client's as its comment.
         found = f"SELECT query_id FROM system.processes WHERE Settings['log_comment'] = '{killed[1]}'"
         sql = f"KILL QUERY WHERE query_id IN ({found}) SYNC"
-    return Query(sql, _format_at_end(letters) or default_format)
+    return Query(sql, _format_at_end(sql) or default_format)
 
 
 def settings_of(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -78,34 +97,17 @@ def parameters_of(parameters: Mapping[str, str]) -> dict[str, str]:
     return {name[6:]: value for name, value in parameters.items() if name.startswith("param_")}
 
 
-def _insert(text: bytes, letters: str, default_format: str) -> Query | Insert:
-    """The words between INSERT and the rows decide; the first of FORMAT, VALUES, SELECT and the like ends the head."""
-    before = ""
-    words = _words(letters)
-    for word, start, end in words:
-        if before in ("INTO", "TABLE", "."):
-            pass  # a table may be called anything
-        elif word == "VALUES":
-            return Insert(text[:start].decode(), "Values", end)
-        elif word == "FORMAT":
-            return _formatted(text, letters, start, words)
-        elif word in ("SELECT", "WITH", "FROM", "WATCH"):
-            return _selecting(text, letters)
-        before = word
-    return Query(text.decode().rstrip(), default_format)
-
-
 def _formatted(
     text: bytes, letters: str, start: int, words: Iterator[tuple[str, int, int]], source: str = ""
-) -> Query | Insert:
+) -> Insert | None:
     name = next(words, None)
     if name is None:
-        return Query(text.decode().rstrip(), "TabSeparated")
+        return None
     _, begin, end = name
     return Insert(text[:start].decode(), letters[begin:end], _after_line(letters, end), source)
 
 
-def _selecting(text: bytes, letters: str) -> Query | Insert:
+def _selecting(text: bytes, letters: str) -> Insert | None:
     """INSERT … SELECT has no rows of its own, unless it selects from `input('structure')`."""
     words = _words(letters)
     found = re.search(r"\binput\s*\(\s*'((?:[^'\\]|\\.)*)'\s*\)", letters, re.IGNORECASE)
@@ -113,7 +115,7 @@ def _selecting(text: bytes, letters: str) -> Query | Insert:
         for word, start, _ in words:
             if word == "FORMAT" and start > found.end():
                 return _formatted(text, letters, start, words, text[found.start() : found.end()].decode())
-    return Query(text.decode().rstrip(), "TabSeparated")
+    return None
 
 
 def _after_line(letters: str, end: int) -> int:

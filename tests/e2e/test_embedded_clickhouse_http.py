@@ -77,6 +77,13 @@ def test_the_statement_may_stand_in_the_url_the_body_or_both(port: int, table: s
     assert get(port, f"/?query=SELECT+sum(n)+FROM+{table}")[2] == b"6\n"
 
 
+def test_a_long_statement_may_have_a_letter_of_several_bytes_anywhere(port: int) -> None:
+    for shift in range(3):
+        text = "x" * shift + "€" * 60_000
+
+        assert get(port, "/", f"SELECT length('{text}')".encode())[2] == b"%d\n" % (shift + 180_000)
+
+
 def test_sql_tools_find_what_they_ask_first(port: int) -> None:
     headers = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": ""}
     path = "/?database=system&default_format=RowBinaryWithNamesAndTypes"

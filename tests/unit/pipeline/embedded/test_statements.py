@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.embedded.statements import Insert, Query, parameters_of, parse, settings_of
+from pipeline.embedded.statements import Query, insert_in, parameters_of, query_in, settings_of
 
 
 @pytest.mark.parametrize(
@@ -21,18 +21,18 @@ from pipeline.embedded.statements import Insert, Query, parameters_of, parse, se
     ],
 )
 def test_rows_begin_behind_the_format_or_values(text: bytes, head: str, form: str, rows: bytes) -> None:
-    found = parse(text, "TabSeparated")
+    found = insert_in(text)
 
-    assert isinstance(found, Insert)
+    assert found is not None
     assert (found.sql, found.format, text[found.rows_at :]) == (head, form, rows)
 
 
 def test_an_insert_may_select_from_its_rows() -> None:
     text = b"INSERT INTO t SELECT a + 1 FROM input('a Int32') FORMAT CSV\n1\n"
 
-    found = parse(text, "TabSeparated")
+    found = insert_in(text)
 
-    assert isinstance(found, Insert)
+    assert found is not None
     assert (found.source, found.format, text[found.rows_at :]) == ("input('a Int32')", "CSV", b"1\n")
 
 
@@ -45,8 +45,8 @@ def test_an_insert_may_select_from_its_rows() -> None:
         "INSERT INTO t",
     ],
 )
-def test_an_insert_without_rows_is_run_as_it_is(sql: str) -> None:
-    assert parse(sql.encode(), "TabSeparated") == Query(sql, "TabSeparated")
+def test_an_insert_without_rows_is_a_query(sql: str) -> None:
+    assert insert_in(sql.encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_an_insert_without_rows_is_run_as_it_is(sql: str) -> None:
     ],
 )
 def test_the_format_of_a_result_is_the_one_the_statement_names(sql: str, form: str) -> None:
-    assert parse(sql.encode(), "Native") == Query(sql, form)
+    assert insert_in(sql.encode()) is None
+    assert query_in(sql.encode(), "Native") == Query(sql, form)
 
 
 def test_killing_a_query_by_the_clients_id_finds_it_by_the_comment() -> None:
-    found = parse(b"KILL QUERY WHERE query_id = 'abc-1'", "TabSeparated")
+    found = query_in(b"KILL QUERY WHERE query_id = 'abc-1'", "TabSeparated")
 
-    assert isinstance(found, Query)
     assert "Settings['log_comment'] = 'abc-1'" in found.sql
 
 
