@@ -104,7 +104,12 @@ class Runner:
         if self._closing:
             await asyncio.sleep(0.1)
             return []
-        return await self._in(self._fetch_thread, self._read)
+        try:
+            return await self._in(self._fetch_thread, self._read)
+        except BaseException as problem:
+            # Left to Faust it would become an orderly shutdown, with a commit in it.
+            self.stop_on(problem)
+            raise
 
     def is_current(self, generation: int) -> bool:
         return generation == self._generation
