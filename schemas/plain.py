@@ -19,7 +19,7 @@ import numpy
 from schemas.event import Event
 from schemas.identifiers import record_uuid
 from schemas.limits import KEY_BYTES_MIN, Limits
-from schemas.record import RawBatch
+from schemas.record import Headers, RawBatch
 from schemas.timestamps import END_US, EPOCH
 
 __all__ = ["plain_events", "UNPARSABLE_LINE_HEADER"]
@@ -27,11 +27,11 @@ __all__ = ["plain_events", "UNPARSABLE_LINE_HEADER"]
 UNPARSABLE_LINE_HEADER = "headrace-unparsable-line"
 """On a record that stands for a line of an imported file in another format; the value is the line's number."""
 
-RECORDS_AT_ONCE = 128
-"""About 150 KB of text: what is looked through several times stays in the processor's cache."""
+RECORDS_AT_ONCE = 256
+"""Some 300 KB of text: looked through several times, it stays in the processor's cache."""
 _MICROSECOND = timedelta(microseconds=1)
 _DOLLAR, _BACKSLASH, _U = b"$\\u"
-_INSIDE = tuple(int.from_bytes(name, "little") for name in (b"set", b"uns"))
+_SET, _UNSET = int.from_bytes(b"set"), int.from_bytes(b"uns")
 """`$set`, `$set_once` and `$unset` may stand inside the properties; three letters tell."""
 
 
@@ -47,20 +47,17 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     properties: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-_decoder = msgspec.json.Decoder(_Plain)
+_decode = msgspec.json.Decoder(_Plain).decode
 
 
 def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> list[Event | None]:
     """The event of each record that is plain in every respect; None means nothing but "look closer"."""
     events: list[Event | None] = []
     for start in range(0, len(batch), RECORDS_AT_ONCE):
-        stop = min(start + RECORDS_AT_ONCE, len(batch))
-        plains = _decoded([value or b"" for value in batch.values[start:stop]], limits)
-        for index, plain in enumerate(plains, start):
-            if plain is None or (batch.headers[index] and _is_marked(batch, index)):
-                events.append(None)
-            else:
-                events.append(_event(plain, batch, index, projects, limits))
+        lines = [value or b"" for value in batch.values[start : start + RECORDS_AT_ONCE]]
+        for index, (line, ordinary) in enumerate(zip(lines, _ordinary(lines, limits), strict=True), start):
+            plain = _decoded(line) if ordinary and not _is_marked(batch.headers[index]) else None
+            events.append(None if plain is None else _event(plain, batch, index, projects, limits))
     return events
 
 
@@ -106,44 +103,30 @@ def _event(plain: _Plain, batch: RawBatch, index: int, projects: Mapping[str, in
     )
 
 
-def _decoded(lines: Sequence[bytes], limits: Limits) -> list[_Plain | None]:
-    """All at once where nothing stands in the way, else one by one."""
-    text = b"\n".join(lines)
-    ordinary = _ordinary(text, lines, limits)
-    if all(ordinary) and text.count(b"\n") == len(lines) - 1:
-        try:
-            plains: list[_Plain | None] = list(_decoder.decode_lines(text))
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            pass  # one of them: they are tried one by one
-        else:
-            if len(plains) == len(lines):
-                return plains
-    return [_one(line) if fine else None for line, fine in zip(lines, ordinary, strict=True)]
-
-
-def _one(line: bytes) -> _Plain | None:
+def _decoded(line: bytes) -> _Plain | None:
     try:
-        return _decoder.decode(line)
+        return _decode(line)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
 
-def _ordinary(text: bytes, lines: Sequence[bytes], limits: Limits) -> list[bool]:
-    """Which lines have no byte that calls for a closer look. Looked at together: 0.7 instead of 3 µs a line."""
+def _ordinary(lines: Sequence[bytes], limits: Limits) -> list[bool]:
+    """Which lines have no byte that calls for a closer look. Looked at together it costs a third."""
+    text = b"\n".join(lines)
     sizes = numpy.fromiter(map(len, lines), numpy.int64, len(lines))
-    codes = numpy.frombuffer(text + b"\0\0\0", numpy.uint8)
+    codes = numpy.frombuffer(text or b"\0", numpy.uint8)
     # `[` is 0x5B and `{` is 0x7B: they differ in one bit.
     places = numpy.flatnonzero(((codes & 0xDF) == 0x5B) | (codes == _DOLLAR) | (codes == _BACKSLASH))
-    kinds, following = codes[places], codes[places + 1]
+    kinds, following = codes[places], codes.take(places + 1, mode="clip")
     weights = ((kinds & 0xDF) == 0x5B).astype(numpy.int64)
     weights[(kinds == _BACKSLASH) & (following == _U)] = limits.depth + 1
     dollars = numpy.flatnonzero(kinds == _DOLLAR)
     if len(dollars):
         at = places[dollars]
-        letters = (
-            following[dollars] + (codes[at + 2].astype(numpy.int64) << 8) + (codes[at + 3].astype(numpy.int64) << 16)
-        )
-        weights[dollars[numpy.isin(letters, _INSIDE)]] = limits.depth + 1
+        letters = following[dollars].astype(numpy.int32)
+        for distance in (2, 3):
+            letters = (letters << 8) | codes.take(at + distance, mode="clip")
+        weights[dollars[(letters == _SET) | (letters == _UNSET)]] = limits.depth + 1
     sums = numpy.concatenate(([0], numpy.cumsum(weights)))
     ends = numpy.searchsorted(places, numpy.cumsum(sizes + 1))
     fine = numpy.diff(sums[ends], prepend=0) <= limits.depth
@@ -162,6 +145,6 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _is_marked(batch: RawBatch, index: int) -> bool:
+def _is_marked(headers: Headers | None) -> bool:
     """The importer marks lines it could not parse."""
-    return any(name == UNPARSABLE_LINE_HEADER for name, _ in batch.headers[index] or ())
+    return bool(headers) and any(name == UNPARSABLE_LINE_HEADER for name, _ in headers or ())
