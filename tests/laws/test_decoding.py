@@ -35,9 +35,13 @@ likely = st.fixed_dictionaries(
 )
 
 
-FRAGMENTS = """1e999 -0 99999999999999999999999 "\\ud800" "\\ud83d\\ude00" {"$set":{"a":1}} {"$unset":["a"]} {"a":1,"a":2}
-    {"$ignore_sent_at":true} {"distinct_id":"x"} [[[[]]]] "[[{{" "$set" {"\\u0024set":{}} nan 01 "\\q" {"token":5}""".split()
-fragments = st.sampled_from(FRAGMENTS)
+FRAGMENTS = [
+    *("1e999", "-0", "99999999999999999999999", "nan", "01", '"$set"', '"[[{{"', "[[[[]]]]"),
+    *(r'"\ud800"', r'"\ud83d\ude00"', r'"\q"', r'"\u0000"', '"\x00"', r'{"\u0024set":{}}'),
+    *('{"$set":{"a":1}}', '{"$unset":["a"]}', '{"a":1,"a":2}', '{"$ignore_sent_at":true}'),
+    *('{"distinct_id":"x"}', '{"token":"phc_2"}', '{"token":5}', '{"$ip":null}'),
+]
+fragments = st.sampled_from([pattern % text for text in FRAGMENTS for pattern in ("%s", '{"a":%s}', '{"$set":%s}')])
 
 
 def as_bytes(value: Any) -> bytes:
