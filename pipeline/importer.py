@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +14,13 @@ from pipeline.access_log import as_event, distinct_id_of
 from pipeline.producer import plain_producer
 from pipeline.settings import Settings
 from schemas.decoding import UNPARSABLE_LINE_HEADER
-from schemas.outcomes import Retry
+from schemas.outcomes import ConfigError, Retry
 
 __all__ = ["send", "lines_of", "ImportPlan", "Imported", "Line", "read_line"]
 
 PROGRESS_EVERY = 500
+LINE_BYTES_MAX = 15 * 1024 * 1024
+"""A little under what events.raw takes; longer than `limits.event_bytes`, so that accept can say `too_large`."""
 _OWN_TOKEN = {"token", "api_key", "$token", "writeKey"}
 
 
@@ -50,14 +53,30 @@ class Imported(msgspec.Struct):
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The file's lines without their ends, numbered from 1, empty ones left out; gzip is recognized by content."""
+    """The file's lines without their ends, numbered from 1, empty ones left out; gzip is recognized by content.
+
+    Raises ConfigError at a line that no record can hold, and where gzip data is damaged; what came before is given.
+    """
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if packed else path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            content = line.rstrip(b"\r\n")
-            if content:
-                yield number, content
+    number = 0
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            while line := file.readline(LINE_BYTES_MAX + 1):
+                number += 1
+                if len(line) > LINE_BYTES_MAX:
+                    raise ConfigError(
+                        f"longer than {LINE_BYTES_MAX:,} bytes, which no record can hold: is this a file of lines?",
+                        f"{path}:{number}",
+                    )
+                content = line.rstrip(b"\r\n")
+                if content:
+                    yield number, content
+    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
+        raise ConfigError(
+            f"the gzip data is damaged ({problem}); repair the file and import it again, nothing is doubled",
+            f"{path}:{number}",
+        ) from problem
 
 
 def send(
@@ -80,18 +99,20 @@ def send(
             done.ends[partition] = max(message.offset() + 1, done.ends.get(partition, 0))
 
     started_s = time.monotonic()
-    for number, content in lines:
-        line = read_line(plan, content)
-        headers = None if line.parsable else [(UNPARSABLE_LINE_HEADER, str(number).encode())]
-        _produce(producer, topic, line.value, key=line.key, headers=headers, on_delivery=report)
-        done.lines += 1
-        done.unparsable += not line.parsable
-        if failures:
-            break
-        if done.lines % PROGRESS_EVERY == 0 or plan.rate > 0:
-            progress(done.lines)
-            _keep_to(plan.rate, done.lines, started_s, producer)
-    left = producer.flush(60)
+    try:
+        for number, content in lines:
+            line = read_line(plan, content)
+            headers = None if line.parsable else [(UNPARSABLE_LINE_HEADER, str(number).encode())]
+            _produce(producer, topic, line.value, key=line.key, headers=headers, on_delivery=report)
+            done.lines += 1
+            done.unparsable += not line.parsable
+            if failures:
+                break
+            if done.lines % PROGRESS_EVERY == 0 or plan.rate > 0:
+                progress(done.lines)
+                _keep_to(plan.rate, done.lines, started_s, producer)
+    finally:
+        left = producer.flush(60)  # also what came before a line that cannot be sent
     if failures or left:
         reason = failures[0] if failures else "no answer within 60 s"
         raise Retry(f"{len(failures) + left} lines were not acknowledged ({reason}); import the file again")

@@ -3,7 +3,9 @@ import gzip
 import msgspec
 import pytest
 
+import pipeline.importer
 from pipeline.importer import ImportPlan, lines_of, read_line
+from schemas.outcomes import ConfigError
 
 NDJSON = ImportPlan(form="ndjson", token="demo")
 
@@ -18,6 +20,23 @@ def test_lines_are_numbered_and_empty_ones_left_out(tmp_path, pack):
     file.write_bytes(pack(b"one\r\n\ntwo\nthree"))
 
     assert list(lines_of(file)) == [(1, b"one"), (3, b"two"), (4, b"three")]
+
+
+def test_damaged_gzip_data_is_an_error_that_names_the_line(tmp_path):
+    file = tmp_path / "lines.gz"
+    file.write_bytes(gzip.compress(b"one\ntwo\n" * 1000)[:-12])
+
+    with pytest.raises(ConfigError, match=r"lines.gz:\d+: the gzip data is damaged"):
+        list(lines_of(file))
+
+
+def test_a_line_that_no_record_can_hold_is_an_error_and_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline.importer, "LINE_BYTES_MAX", 10)
+    file = tmp_path / "binary"
+    file.write_bytes(b"short\n" + b"x" * 1000)
+
+    with pytest.raises(ConfigError, match="binary:2: longer than 10 bytes"):
+        list(lines_of(file))
 
 
 def test_a_json_line_gets_the_token_and_is_of_the_past():
