@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from destinations.clickhouse import migrate
+from pipeline.connection import client_options
 from pipeline.embedded.broker import command as broker_command
 from pipeline.embedded.broker import wait_until_ready
 from pipeline.embedded.clickhouse import command as clickhouse_command
@@ -26,6 +29,7 @@ from schemas.outcomes import Retry
 __all__ = ["Instance", "Stopped"]
 
 READY_WITHIN_S = 60.0
+BROKER_WITHIN_S = 15.0
 DEATHS_BEFORE_READY = 3
 """A process that dies so often while everything starts will not come up by waiting."""
 SERVICES, HOPS = 0, 1
@@ -62,6 +66,11 @@ class Instance:
         """
         if self._settings.broker.embedded:
             self._start_embedded()
+        elif not _answers(self._settings):
+            raise Retry(
+                f"no broker answers at {self._settings.broker.bootstrap}: start it, or correct broker.bootstrap "
+                "and the security settings"
+            )
         created = create_missing(self._settings)
         if created:
             self._tell(f"created {len(created)} topics")
@@ -167,6 +176,15 @@ def _next_epoch() -> int:
     fresh.write_text(str(epoch))
     fresh.replace(file)
     return epoch
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether the brokers let us in within a moment."""
+    try:
+        AdminClient({**client_options(settings), "log_level": 0}).list_topics(timeout=BROKER_WITHIN_S)
+    except KafkaException:
+        return False
+    return True
 
 
 def _listens(port: int) -> bool:

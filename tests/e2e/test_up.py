@@ -223,6 +223,15 @@ def test_a_hop_that_cannot_start_fails_the_start_with_the_end_of_its_log(tmp_pat
     assert "/proc/nowhere" in found.stderr
 
 
+def test_a_broker_that_does_not_answer_fails_the_start_and_says_what_to_correct(installation: Installation) -> None:
+    (installation.folder / "headrace.yaml").write_text("broker: {bootstrap: '127.0.0.1:1'}")
+
+    found = installation.run("up")
+
+    assert found.returncode == 3
+    assert "no broker answers at 127.0.0.1:1" in found.stderr
+
+
 @pytest.mark.kafka
 def test_with_a_broker_and_a_clickhouse_of_its_own_up_runs_only_the_hops(
     installation: Installation, tmp_path: Path
