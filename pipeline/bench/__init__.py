@@ -1,0 +1,1 @@
+"""The benchmark: what the path costs, on the real Kafka and on the embedded broker, beside the floor."""

@@ -1,0 +1,139 @@
+"""How old an event is when a query first finds it: probes among a steady load, each looked for until it is there."""
+
+import itertools
+import threading
+import time
+import uuid
+from typing import Any
+
+from destinations.clickhouse.connect import new_client
+from pipeline.bench.generator import Record, records
+from pipeline.bench.result import Freshness
+from pipeline.producer import plain_producer
+from pipeline.settings import Settings
+from schemas.outcomes import Retry
+
+__all__ = ["run_freshness", "percentile"]
+
+PROBES_PER_S = 20
+POLL_S = 0.02
+WARM_UP_S = 3.0
+"""Probes of the first seconds are not counted: the load is only beginning."""
+LATE_S = 60.0
+MARGIN_MS = 2_000
+"""The query goes back so much further than the oldest probe it looks for: clocks of broker and server may differ."""
+_TICK_S = 0.01
+_EVENT = "bench_probe"
+
+
+def run_freshness(settings: Settings, load_per_s: int, seconds: float) -> Freshness:
+    """Send `load_per_s` events a second, probes included, for so long. All workers must be running."""
+    load = _Load(settings, load_per_s)
+    load.start()
+    arrived_s: dict[str, float] = {}
+    client = new_client(settings.clickhouse)
+    try:
+        polls, started_s = 0, time.monotonic()
+        while time.monotonic() - started_s < seconds + WARM_UP_S:
+            _look(client, load, arrived_s)
+            polls += 1
+            time.sleep(POLL_S)
+        polled_every_ms = round((time.monotonic() - started_s) / polls * 1000, 1)
+        load.end()
+        while len(arrived_s) < len(load.sent_s):
+            _look(client, load, arrived_s)
+            if time.monotonic() - started_s > seconds + WARM_UP_S + LATE_S:
+                missing = len(load.sent_s) - len(arrived_s)
+                raise Retry(f"{missing} probes are not queryable after {LATE_S:.0f} s: is deliver running?")
+    finally:
+        load.end()
+        client.close()
+    first_s = min(load.sent_s.values()) + WARM_UP_S
+    ages = sorted((arrived_s[name] - sent) * 1000 for name, sent in load.sent_s.items() if sent >= first_s)
+    return Freshness(
+        load_per_s=round(load.rate()),
+        probes=len(ages),
+        p50=percentile(ages, 50),
+        p95=percentile(ages, 95),
+        p99=percentile(ages, 99),
+        longest=percentile(ages, 100),
+        polled_every_ms=polled_every_ms,
+    )
+
+
+def percentile(ordered: list[float], percent: float) -> float:
+    """The value that so many percent do not exceed (nearest rank); the list is in order and not empty."""
+    rank = max(1, -(-len(ordered) * percent // 100))
+    return round(ordered[int(rank) - 1], 1)
+
+
+class _Load:
+    """A thread that sends events at a steady rate, and remembers when it handed each probe to the producer."""
+
+    def __init__(self, settings: Settings, per_s: int) -> None:
+        self.sent_s: dict[str, float] = {}
+        self._per_s = per_s
+        self._topic = settings.topics.named("events.raw")
+        self._producer: Any = plain_producer(settings, **{"compression.type": "lz4"})
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._count = 0
+        self._began_s = self._ended_s = 0.0
+
+    def start(self) -> None:
+        self._began_s = time.monotonic()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop sending and wait for the acknowledgements. Can be repeated."""
+        self._ending.set()
+        self._thread.join()
+
+    def rate(self) -> float:
+        """Events per second that were really sent."""
+        return self._count / (self._ended_s - self._began_s)
+
+    def _run(self) -> None:
+        # Other uuids than the backlog's: a duplicate would be dropped, and nothing would be waited for.
+        events = records(2**40, seed=time.time_ns())
+        while not self._ending.wait(_TICK_S):
+            elapsed_s = time.monotonic() - self._began_s
+            if len(self.sent_s) < elapsed_s * PROBES_PER_S:
+                self._probe()
+            for record in itertools.islice(events, max(0, int(elapsed_s * self._per_s) - self._count)):
+                self._send(record)
+            self._producer.poll(0)
+        self._ended_s = time.monotonic()
+        self._producer.flush(LATE_S)
+
+    def _probe(self) -> None:
+        name = str(uuid.uuid4())
+        value = f'{{"token":"demo","event":"{_EVENT}","distinct_id":"probe-{name[:4]}","uuid":"{name}"}}'
+        self.sent_s[name] = time.monotonic()
+        self._send(Record(name.encode(), value.encode()))
+
+    def _send(self, record: Record) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, record.value, key=record.key)
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                self._count += 1
+                return
+
+
+def _look(client: Any, load: _Load, arrived_s: dict[str, float]) -> None:
+    """Note the probes that a query finds now. The time is taken when the answer is here."""
+    pending_s = [sent for name, sent in list(load.sent_s.items()) if name not in arrived_s]
+    if not pending_s:
+        return
+    back_ms = int((time.monotonic() - min(pending_s)) * 1000) + MARGIN_MS
+    rows = client.query(
+        "SELECT toString(uuid) FROM events WHERE project = 1 AND event = {event:String}"
+        " AND timestamp >= now64(3) - toIntervalMillisecond({back:UInt32})",
+        parameters={"event": _EVENT, "back": back_ms},
+    ).result_rows
+    now_s = time.monotonic()
+    for (name,) in rows:
+        arrived_s.setdefault(name, now_s)

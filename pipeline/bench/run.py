@@ -1,0 +1,134 @@
+"""The whole benchmark, part after part, on one broker after the other."""
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from pipeline.bench.floor import measure_floor
+from pipeline.bench.freshness import run_freshness
+from pipeline.bench.generator import expected, records
+from pipeline.bench.hops import run_hops, run_path
+from pipeline.bench.hostile import run_hostile
+from pipeline.bench.idle import run_idle
+from pipeline.bench.processes import machine
+from pipeline.bench.recovery import run_recovery
+from pipeline.bench.result import BrokerResult, Freshness, PathRun, Report, Stall
+from pipeline.bench.stall import run_stall
+from pipeline.bench.stand import BrokerKind, Stand
+
+__all__ = ["Plan", "run_benchmark", "PARTS", "Tell"]
+
+PARTS = ("hops", "path", "freshness", "stall", "recovery", "hostile", "idle")
+"""hops with the floor; freshness and stall need path and bring it along."""
+LIBRARIES = ("headrace", "faust-streaming", "confluent-kafka", "msgspec", "pyarrow", "clickhouse-connect", "chdb")
+Tell = Callable[[str], None]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to measure and how long."""
+
+    events: int = 1_000_000
+    embedded_events: int = 200_000
+    """The embedded broker holds everything in memory and takes 10,000 events a second: it gets a smaller job."""
+    keys: int = 1_000_000
+    freshness_s: float = 30.0
+    stall_s: float = 30.0
+    idle_s: float = 30.0
+    parts: Collection[str] = PARTS
+
+
+def run_benchmark(
+    plan: Plan, brokers: Sequence[BrokerKind], folder: Path, date: str, tell: Tell
+) -> tuple[Report, list[str]]:
+    """The report, and what in it is wrong: figures of a run that lost or doubled events mean nothing.
+
+    Raises Retry when something does not start or a hop is stuck.
+    """
+    idle = None
+    if "idle" in plan.parts:
+        tell("idle: headrace up with nothing to do")
+        idle = run_idle(folder / "idle", plan.idle_s)
+    found: dict[str, BrokerResult] = {}
+    for kind in brokers:
+        tell(f"{kind}: starting")
+        with Stand(kind, folder / kind) as stand:
+            found[kind] = _measure(stand, plan, tell)
+    report = Report(
+        date=date,
+        commit=_commit(),
+        machine=machine(),
+        versions={"Python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+        brokers=found,
+        idle=idle,
+    )
+    return report, [problem for kind in found for problem in problems(kind, found[kind])]
+
+
+def problems(kind: str, found: BrokerResult) -> list[str]:
+    """Where the counts differ from what the generator promised."""
+    wrong = []
+    wanted = expected(found.events)
+    if found.path and found.path.in_clickhouse != wanted["moved"]:
+        wrong.append(f"{kind}: {found.path.in_clickhouse} events in ClickHouse where there must be {wanted['moved']}")
+    if found.hostile and not found.hostile.complete:
+        wrong.append(f"{kind}: hostile records: expected {found.hostile.expected}, counted {found.hostile.counted}")
+    return wrong
+
+
+def _measure(stand: Stand, plan: Plan, tell: Tell) -> BrokerResult:
+    parts = plan.parts
+    count = plan.events if stand.kind == "kafka" else min(plan.events, plan.embedded_events)
+    sample = list(itertools.islice(records(10_000), min(count, 10_000)))
+    found = BrokerResult(events=count, event_bytes=round(sum(len(one.value) for one in sample) / len(sample)))
+    if "hops" in parts:
+        settings = stand.installation("hops")
+        tell(f"{stand.kind}: producing {count:,} events")
+        stand.fill(settings, records(count))
+        tell(f"{stand.kind}: floor, then accept, resolve and deliver, each alone")
+        floor = measure_floor(settings, count)
+        found = msgspec.structs.replace(found, floor=floor, hops=run_hops(stand, settings, count))
+    if {"path", "freshness", "stall"} & set(parts):
+        path, freshness, stall = _measure_path(stand, plan, count, tell)
+        found = msgspec.structs.replace(found, path=path, freshness_ms=freshness, stall=stall)
+    if "recovery" in parts:
+        tell(f"{stand.kind}: recovery of {min(plan.keys, count):,} keys")
+        found = msgspec.structs.replace(found, recovery=run_recovery(stand, min(plan.keys, count)))
+    if "hostile" in parts:
+        tell(f"{stand.kind}: hostile input")
+        found = msgspec.structs.replace(found, hostile=run_hostile(stand, count))
+    return found
+
+
+def _measure_path(stand: Stand, plan: Plan, count: int, tell: Tell) -> tuple[PathRun, Freshness | None, Stall | None]:
+    """The three hops at once; then, as long as they run, freshness at half their pace; then the stall."""
+    settings = stand.installation("path")
+    tell(f"{stand.kind}: producing {count:,} events for all hops at once")
+    stand.fill(settings, records(count))
+    freshness = stall = None
+    with ExitStack() as everyone:
+        path = run_path(stand, settings, count, everyone)
+        tell(f"{stand.kind}: {path.events_per_s:,} events/s with everything on this machine")
+        if "freshness" in plan.parts:
+            freshness = run_freshness(settings, path.events_per_s // 2, plan.freshness_s)
+    if "stall" in plan.parts:
+        tell(f"{stand.kind}: deliver with a ClickHouse that hangs")
+        stall = run_stall(stand, settings, count, plan.stall_s)
+    return path, freshness, stall
+
+
+def _commit() -> str:
+    """The version measured, where this is a git checkout."""
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or version("headrace")
