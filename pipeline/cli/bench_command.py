@@ -20,7 +20,13 @@ __all__ = ["entry"]
 
 @command("headrace bench --events 100000 --broker kafka --only hops")
 @click.option("--events", default=1_000_000, show_default=True, help="Events of about 1.2 KB on Kafka.")
-@click.option("--broker", type=click.Choice(["kafka", "embedded", "both"]), default="both", show_default=True)
+@click.option(
+    "--broker",
+    type=click.Choice(["kafka", "embedded", "both"]),
+    default="both",
+    show_default=True,
+    help="Which broker the path runs on.",
+)
 @click.option("--only", multiple=True, help="A part alone: hops, path, freshness, stall, recovery, hostile, idle.")
 @click.option("--seconds", default=30.0, show_default=True, help="How long freshness, stall and idle are watched.")
 @click.option("--keys", default=1_000_000, show_default=True, help="State keys that recovery reads back.")

@@ -20,6 +20,7 @@ COMMANDS = {
     "lint": "Check the configuration.",
     "topics": "Create and list the topics.",
     "demo": "Run everything on a real access log.",
+    "bench": "Measure what the path costs.",
 }
 
 
