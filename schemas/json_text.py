@@ -69,10 +69,7 @@ def check_tree(root: Any, limits: Limits) -> None:
 
 def encoded(value: Any) -> bytes:
     """JSON text of what was parsed. Infinity and NaN, which only Avro can send, become null."""
-    try:
-        return msgspec.json.encode(value)
-    except OverflowError:
-        return msgspec.json.encode(_spelled(value))
+    return msgspec.json.encode(value)
 
 
 def _too_deep(limits: Limits) -> Refused:
@@ -101,17 +98,6 @@ def _integer(text: str) -> int | msgspec.Raw:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _spelled(value: Any) -> Any:
-    """The same with its integers beyond 64 bits as text; no deeper than the limit."""
-    if isinstance(value, dict):
-        return {key: _spelled(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_spelled(child) for child in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return msgspec.Raw(str(value).encode())
-    return value
 
 
 def _repaired(text: bytes) -> tuple[bytes, int]:

@@ -66,6 +66,7 @@ def test_the_ids_that_a_batch_names_are_found_without_decoding() -> None:
         ({"type": "int", "logicalType": "date"}, date(2023, 1, 2), '"2023-01-02"'),
         ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, Decimal("12.50"), '"12.50"'),
         ("bytes", b"\x00\xff", '"AP8="'),
+        ({"type": "fixed", "name": "Digest", "size": 2}, b"\x00\xff", '"AP8="'),
         ("long", 2**63 - 1, "9223372036854775807"),
         ({"type": "array", "items": ["null", "int"]}, [1, None], "[1,null]"),
         ({"type": "enum", "name": "Plan", "symbols": ["free", "pro"]}, "pro", '"pro"'),

@@ -46,6 +46,9 @@ def nested(levels: int) -> bytes:
         (b'{"a":NaN}', "not_json"),
         (b'{"a":-Infinity}', "not_json"),
         (b'{"a":01}', "not_json"),
+        (b'{"a":1e999,"b":Infinity}', "not_json"),
+        (b'{"a":1e999,"b":[}', "not_json"),
+        (b'{"$unset":[5]}', "wrong_type"),
         (b'{"a":1,}', "not_json"),
         (b"[]", "wrong_type"),
         (b'"text"', "wrong_type"),
@@ -71,7 +74,7 @@ def test_a_negative_zero_stays_a_number() -> None:
     assert json.loads(event(carefully(with_properties(b'{"a":-0,"b":-0.0}'))).properties) == {"a": 0, "b": 0}
 
 
-@pytest.mark.parametrize("number", [b"1e300", b"1e999", b"9" * 400, b"9" * 5_000, b"-1", b"-1e999"])
+@pytest.mark.parametrize("number", [b"1e300", b"1e308", b"1e999", b"9" * 400, b"9" * 5_000, b"-1", b"-1e999"])
 @pytest.mark.parametrize("name", [b"timestamp", b"offset", b"sent_at"])
 def test_absurd_times_are_refused(name: bytes, number: bytes) -> None:
     if (name, number) == (b"offset", b"-1") or (name, number) == (b"sent_at", b"-1"):
@@ -81,7 +84,7 @@ def test_absurd_times_are_refused(name: bytes, number: bytes) -> None:
     assert code(value) == "timestamp_out_of_range"
 
 
-@pytest.mark.parametrize("now", [1e300, -5, "9" * 5_000, "never", None, "9999-01-01", [], True])
+@pytest.mark.parametrize("now", [1e300, 1e308, -5, "9" * 5_000, "never", None, "9999-01-01", [], True])
 def test_a_receipt_that_is_none_is_not_believed(now: Any) -> None:
     inner = json.dumps({"event": "e"})
     envelope = {"data": inner, "now": now, "token": "phc_1", "distinct_id": "d"}
@@ -245,3 +248,38 @@ def test_tight_limits_are_kept_on_both_ways() -> None:
         assert code(way, limits=Limits(depth=2)) == "too_deep"
         assert code(way, limits=Limits(keys=8)) == "too_many_properties"
         assert code(way, limits=Limits(event_name_chars=1, distinct_id_chars=1, token_bytes=4)) == "unknown_token"
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 36, "x" * 32, "0189c7a000000-7000-8000-00000000000001", "0" * 35 + "-", " " * 36]
+)
+def test_what_only_looks_like_a_uuid_is_hashed_and_kept(text: str) -> None:
+    value = with_properties(b"{}").replace(b"0189c7a0-0000-7000-8000-000000000001", text.encode())
+
+    found = event(value)
+
+    assert (json.loads(found.properties), found.uuid[6] >> 4) == ({"$original_uuid": text}, 5)
+
+
+@pytest.mark.parametrize("way", [bytes, carefully])
+@pytest.mark.parametrize(
+    ("timestamp", "expected_us"),
+    [
+        (b'"2023-01-02T11:00:00Z"', 82_800_000_000),
+        (b'"2023-01-02T11:00:00.000001Z"', 0),
+        (b'"2023-01-01T11:00:00"', -3_600_000_000),
+        (b'"2023-01-01T11:00:00.1234567z"', -3_599_876_544),
+        (b'""', 0),
+        (b"null", 0),
+    ],
+)
+def test_times_are_the_same_on_both_ways(way: Any, timestamp: bytes, expected_us: int) -> None:
+    assert event(way(with_properties(b"{}", timestamp))).timestamp == RECEIVED_MS * 1000 + expected_us
+
+
+def test_a_long_text_and_a_marked_line_are_no_objects() -> None:
+    assert code(b'"' + b"x" * 60_000 + b'"') == "not_an_object"
+    assert code(b"[1]", headers=[("other", b"1")]) == "not_an_object"
+    assert (
+        code(with_properties(b"{}"), headers=[("other", b"1"), ("headrace-unparsable-line", None)]) == "unparsable_line"
+    )
