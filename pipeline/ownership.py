@@ -89,10 +89,10 @@ class Owned:
         if publish:
             key = f"{self.hop}:{self.partition}".encode()
             messages.append(Outgoing(self.settings.topics.named("accounts"), self.partition, account, key))
-        state = [{"key": key, "value": value, "partition": self.partition} for key, value in changes.items()]
+        state = [{"key": key, "value": value} for key, value in changes.items()]
         if self.settings.broker.embedded:
             # That broker shows aborted records: what stands before this mark without a commit record is void.
-            state.insert(0, {"key": BEGIN_KEY, "value": b"", "partition": self.partition})
+            state.insert(0, {"key": BEGIN_KEY, "value": b""})
         content = msgspec.json.encode(record)
         commit = Outgoing(self.state_topic, self.partition, content, COMMIT_KEY)
         end = self._transactor.commit(messages, self.state_topic, state, commit)

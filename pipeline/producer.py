@@ -62,8 +62,8 @@ class Transactor:
     ) -> int:
         """Write everything in one transaction; the offset after its last record. Raises Fenced or CommitFailed.
 
-        `state` are changelog records as dicts of key, value and partition: they go through the batch call, which
-        costs a third of single ones. `last` is the commit record. When this raises, nothing was written. A message
+        `state` are changelog records as dicts of key and value: they go through the batch call, which costs a third
+        of single ones, to the partition of `last`, the commit record. When this raises, nothing was written. A message
         that could not be delivered fails the commit: the client guarantees it, so no delivery report is needed.
         """
         end: list[int] = []
@@ -71,7 +71,7 @@ class Transactor:
             self._producer.begin_transaction()
             for message in messages:
                 self._produce(message)
-            self._produce_state(state_topic, state)
+            self._produce_state(state_topic, last.partition, state)
             # A report that raised would break out of the client's own error; undelivered, the commit fails.
             self._produce(last, lambda error, written: None if error else end.append(written.offset() + 1))
         except KafkaException as problem:
@@ -98,12 +98,13 @@ class Transactor:
             else:
                 return
 
-    def _produce_state(self, topic: str, state: Sequence[dict[str, Any]]) -> None:
+    def _produce_state(self, topic: str, partition: int, state: Sequence[dict[str, Any]]) -> None:
+        # The partition is the call's: one written in each record is ignored, whatever the client's manual says.
         chunk = 10_000
         for start in range(0, len(state), chunk):
             part = list(state[start : start + chunk])
             while part:
-                queued = self._producer.produce_batch(topic, part)
+                queued = self._producer.produce_batch(topic, part, partition=partition)
                 if queued < len(part):
                     part = [record for record in part if "_error" in record]
                     for record in part:
