@@ -3,159 +3,158 @@
 headrace.yaml          sections and keys as in docs/configuration.md
 ${NAME}                in any text: the environment variable NAME
 ${file:/run/secret}    in any text: the first line of that file
-HEADRACE_A__B=value    overrides the key b of section a
+HEADRACE_A__B=value    overrides the key b of section a; HEADRACE_A=value the top-level key a
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
+from pipeline.configuration_rules import broken_rules
+from pipeline.connection import NOTHING_RUNS
+from pipeline.conversion import converted, is_section, item_section
 from pipeline.runfile import RunFile, embedded_settings
 from pipeline.settings import Settings
-from schemas.outcomes import ConfigError
+from pipeline.yaml_lines import YamlText, read_yaml
+from schemas.outcomes import ConfigError, Retry
 
-__all__ = ["load", "parse", "DEFAULT_NAME"]
+__all__ = ["load", "connected", "parse", "examine", "DEFAULT_NAME"]
 
 DEFAULT_NAME = "headrace.yaml"
 PREFIX = "HEADRACE_"
-NOT_SETTINGS = frozenset({"HEADRACE_CONFIG", "HEADRACE_HOME", "HEADRACE_CACHE", "HEADRACE_KEEP_RUNNING"})
-_REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
-_AT = re.compile(r" - at `\$?\.?([^`]*)`")
-Lines = dict[tuple[str, ...], str]
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this folder: a file, or what is running here, or the embedded default. Raises ConfigError."""
-    environ = os.environ if environ is None else environ
-    named = path or (Path(environ["HEADRACE_CONFIG"]) if environ.get("HEADRACE_CONFIG") else None)
-    if named is None and Path(DEFAULT_NAME).exists():
-        named = Path(DEFAULT_NAME)
-    if named is not None:
-        return parse(_text_of(named), str(named), environ)
-    base = msgspec.to_builtins(embedded_settings(RunFile.read()))
-    return _converted(base, {}, environ)
+    """The settings of this folder: a file, or what is running here, or the embedded default. Raises ConfigError.
+
+    The file is `path`, else the environment variable HEADRACE_CONFIG, else headrace.yaml. Without `headrace up` the
+    embedded default has no addresses: `connected` refuses that.
+    """
+    return _sole(examine(path, environ))
+
+
+def connected(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings, for a command that needs what they name. Raises ConfigError, and Retry when nothing runs here."""
+    settings = load(path, environ)
+    if not settings.broker.bootstrap:
+        raise Retry(NOTHING_RUNS)
+    return settings
 
 
 def parse(text: str, name: str, environ: Mapping[str, str]) -> Settings:
     """The settings a YAML text describes; `name` is what errors call it. Raises ConfigError."""
-    lines: Lines = {}
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = {} if root is None else _plain(root, (), lines, name, environ)
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise ConfigError(f"this is not YAML: {getattr(problem, 'problem', problem)}", where) from problem
-    if not isinstance(content, dict):
-        raise ConfigError("a configuration is a mapping of sections; see docs/configuration.md", name)
-    return _converted(content, lines, environ, name)
+    return _sole(_understood(read_yaml(text, name, environ), environ))
+
+
+def examine(
+    path: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings | None, list[ConfigError]]:
+    """The settings, or everything that is wrong with them. Raises ConfigError when there is no such file."""
+    environ = os.environ if environ is None else environ
+    named = path or (Path(environ["HEADRACE_CONFIG"]) if environ.get("HEADRACE_CONFIG") else None)
+    if named is None and Path(DEFAULT_NAME).exists():
+        named = Path(DEFAULT_NAME)
+    if named is None:
+        return _understood(YamlText("", {"broker": {"embedded": True}}), environ)
+    return _understood(read_yaml(_text_of(named), str(named), environ), environ)
+
+
+def _sole(found: tuple[Settings | None, list[ConfigError]]) -> Settings:
+    settings, problems = found
+    if settings is None or problems:
+        more = f" (and {len(problems) - 1} more: headrace lint lists them)" if len(problems) > 1 else ""
+        raise ConfigError(problems[0].message + more, problems[0].where)
+    return settings
 
 
 def _text_of(path: Path) -> str:
     try:
         return path.read_text()
-    except OSError as problem:
-        raise ConfigError(f"cannot be read: {problem.strerror}; correct --config", str(path)) from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8"
+        raise ConfigError(f"cannot be read: {reason}; correct --config", str(path)) from problem
 
 
-def _plain(node: Any, path: tuple[str, ...], lines: Lines, name: str, environ: Mapping[str, str]) -> Any:
-    """The node as plain values, with the line of every path noted and references resolved."""
-    where = f"{name}:{node.start_mark.line + 1}"
-    lines[path] = where
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            if key in found:
-                raise ConfigError(f"the key {key!r} stands here twice", f"{name}:{key_node.start_mark.line + 1}")
-            found[key] = _plain(value_node, (*path, key), lines, name, environ)
-            lines[(*path, key)] = f"{name}:{key_node.start_mark.line + 1}"
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, str(index)), lines, name, environ) for index, item in enumerate(node.value)]
-    value = yaml.SafeLoader("").construct_object(node)
-    return _resolved(value, where, environ) if isinstance(value, str) else value
+def _understood(text: YamlText, environ: Mapping[str, str]) -> tuple[Settings | None, list[ConfigError]]:
+    content = _overridden(text, environ)
+    found = converted(content, Settings, (), lambda path, said: _note(text, path, said))
+    if text.problems:
+        return None, text.problems
+    for path, said in broken_rules(found):
+        text.problems.append(ConfigError(said, text.line_of(path)))
+    return found, text.problems
 
 
-def _resolved(text: str, where: str, environ: Mapping[str, str]) -> str:
-    def value_of(found: re.Match[str]) -> str:
-        if found[1]:
-            try:
-                return Path(found[2]).read_text().splitlines()[0]
-            except (OSError, IndexError) as problem:
-                raise ConfigError(f"the file {found[2]} gives no value: {problem}", where) from problem
-        if found[2] not in environ:
-            raise ConfigError(f"the environment variable {found[2]} is not set; set it or write the value", where)
-        return environ[found[2]]
-
-    return _REFERENCE.sub(value_of, text)
+def _note(text: YamlText, path: tuple[str, ...], said: str) -> None:
+    text.problems.append(ConfigError(f"{'.'.join(path)}: {said}" if path else said, text.line_of(path)))
 
 
-def _converted(content: dict[str, Any], lines: Lines, environ: Mapping[str, str], name: str = "") -> Settings:
+def _overridden(text: YamlText, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The content, over the embedded default where it is asked for, under what the environment says."""
+    given: dict[str, Any] = {}
     for variable, value in sorted(environ.items()):
-        if variable.startswith(PREFIX) and "__" in variable and variable not in NOT_SETTINGS:
-            path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
-            _put(content, path, value, variable)
-            lines[path] = variable
-    for plain in ("APP", "LOG_EPOCH", "LOG_LEVEL", "REGISTRY"):
-        if f"{PREFIX}{plain}" in environ:
-            content[plain.lower()] = environ[f"{PREFIX}{plain}"]
-    try:
-        settings = msgspec.convert(content, Settings, strict=False)
-    except msgspec.ValidationError as problem:
-        raise _named(problem, lines, name) from problem
-    _check(settings, lines, name)
-    return settings
+        path = _path_of(variable)
+        if not path:
+            continue
+        for count in range(1, len(path)):
+            text.lines.setdefault(path[:count], variable)
+        text.lines[path] = variable
+        if not _put(given, path, value):
+            text.problems.append(ConfigError(f"{'.'.join(path)} is not a section and a key", variable))
+    content = _merged(text.content, given)
+    broker = content.get("broker")
+    if not isinstance(broker, dict) or str(broker.get("embedded", "")).lower() not in ("true", "1"):
+        return content
+    running = RunFile.read()
+    content = _merged(msgspec.to_builtins(embedded_settings(running)), text.content)
+    if running is not None:
+        content = _merged(content, _addresses(running))
+    return _merged(content, given)
 
 
-def _put(content: dict[str, Any], path: tuple[str, ...], value: str, variable: str) -> None:
-    place = content
+def _addresses(running: RunFile) -> dict[str, Any]:
+    """What `headrace up` chose, whatever the file says: there is no other embedded broker here."""
+    return {
+        "log_epoch": running.log_epoch,
+        "broker": {"bootstrap": running.bootstrap},
+        "clickhouse": {"url": running.clickhouse_url},
+    }
+
+
+def _path_of(variable: str) -> tuple[str, ...]:
+    """The key a variable overrides; none when it is not a setting's, like HEADRACE_HOME."""
+    if not variable.startswith(PREFIX):
+        return ()
+    path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+    return path if len(path) > 1 or path[0] in _plain_keys() else ()
+
+
+def _plain_keys() -> set[str]:
+    fields = msgspec.structs.fields(Settings)
+    return {field.name for field in fields if not is_section(field.type) and item_section(field.type) is None}
+
+
+def _put(content: dict[str, Any], path: tuple[str, ...], value: str) -> bool:
+    """Set a key; False when a plain value stands where a section would have to be."""
+    place: Any = content
     for key in path[:-1]:
         place = place.setdefault(key, {})
         if not isinstance(place, dict):
-            raise ConfigError(f"{'.'.join(path)} is not a section and a key", variable)
+            return False
     place[path[-1]] = value
+    return True
 
 
-def _named(problem: msgspec.ValidationError, lines: Lines, name: str) -> ConfigError:
-    """The error with the line it is about; msgspec gives the path."""
-    text = str(problem)
-    found = _AT.search(text)
-    path = tuple(part for part in re.split(r"[.\[\]]+", found[1] if found else "") if part)
-    unknown = re.search(r"unknown field `([^`]+)`", text)
-    if unknown:
-        path = (*path, unknown[1])
-    message = _AT.sub("", text)
-    if unknown:
-        message = f"{unknown[1]!r} is not a setting; docs/configuration.md lists them"
-    while path and path not in lines:
-        path = path[:-1]
-    return ConfigError(f"{'.'.join(path)}: {message}" if path else message, lines.get(path, name))
-
-
-def _check(settings: Settings, lines: Lines, name: str) -> None:
-    """What the types cannot say."""
-    seen: dict[str, int] = {}
-    for index, project in enumerate(settings.projects):
-        for token in project.tokens:
-            where = lines.get(("projects", str(index)), name)
-            if not token.isascii() or not 0 < len(token) <= settings.limits.token_bytes:
-                raise ConfigError(f"a token must be 1 to {settings.limits.token_bytes} ASCII characters", where)
-            if seen.setdefault(token, project.id) != project.id:
-                raise ConfigError(f"projects {seen[token]} and {project.id} share a token; give each its own", where)
-    if settings.store.kind not in ("memory", "rocksdb"):
-        raise ConfigError("store.kind is memory or rocksdb", lines.get(("store", "kind"), name))
-    for key, count in (
-        ("partitions", settings.topics.partitions),
-        ("raw_partitions", settings.topics.raw_partitions),
-    ):
-        if not 1 <= count <= 1024:
-            raise ConfigError(f"topics.{key} must be 1 to 1024", lines.get(("topics", key), name))
-    kinds = {destination.kind for destination in settings.destinations}
-    if kinds - {"clickhouse"}:
-        raise ConfigError("a destination's kind is clickhouse", lines.get(("destinations",), name))
+def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, section by section; what is over wins. Lists are replaced, not joined."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        if isinstance(value, dict) and isinstance(below, dict | None):
+            result[key] = _merged(below or {}, value)
+        elif not (value is None and isinstance(below, dict)):
+            result[key] = value
+    return result

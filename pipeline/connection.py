@@ -3,13 +3,20 @@
 from typing import Any
 
 from pipeline.settings import Settings
+from schemas.outcomes import Retry
 
-__all__ = ["client_options"]
+__all__ = ["client_options", "NOTHING_RUNS"]
+
+NOTHING_RUNS = (
+    "nothing is running here: start it with headrace up, or name your brokers and your ClickHouse in headrace.yaml"
+)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Options of librdkafka that every client shares."""
+    """Options of librdkafka that every client shares. Raises Retry when there is no broker to connect to."""
     broker = settings.broker
+    if not broker.bootstrap:
+        raise Retry(NOTHING_RUNS)
     options: dict[str, Any] = {
         "bootstrap.servers": broker.bootstrap,
         "client.id": settings.app,

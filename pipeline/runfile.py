@@ -80,16 +80,17 @@ def started_at(pid: int) -> str | None:
 
 
 def embedded_settings(running: RunFile | None) -> Settings:
-    """The embedded default: project 1 with token demo, four partitions, data under the home folder."""
+    """The embedded default: project 1 with token demo, four partitions, data under the home folder.
+
+    Without anything running there are no addresses: they are empty.
+    """
     return Settings(
         log_epoch=running.log_epoch if running else 0,
         broker=Broker(bootstrap=running.bootstrap if running else "", embedded=True),
         topics=Topics(partitions=4, raw_partitions=4),
         projects=[Project(id=1, name="demo", tokens=["demo"])],
         store=Store(kind="memory", path=str(home() / "state")),
-        clickhouse=ClickHouseConfig(
-            url=running.clickhouse_url if running else "http://127.0.0.1:8123", database="headrace"
-        ),
+        clickhouse=ClickHouseConfig(url=running.clickhouse_url if running else "", database="headrace"),
     )
 
 

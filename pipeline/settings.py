@@ -5,6 +5,7 @@ One frozen struct a section, unknown keys refused; pipeline/configuration.py rea
 
 import hashlib
 import random
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -26,6 +27,12 @@ __all__ = [
 ]
 
 
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Partitions = Annotated[int, msgspec.Meta(ge=1, le=1024)]
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A section of the configuration: immutable, and a misspelt key is an error."""
 
@@ -36,13 +43,13 @@ class Broker(Section, frozen=True):
     bootstrap: str = "127.0.0.1:9092"
     """host:port, several separated by commas."""
     embedded: bool = False
-    """The broker that comes with the package; it promises less, see docs/quickstart.md."""
-    session_timeout_s: float = 6.0
+    """The broker that comes with the package; for a laptop and for tests: it forgets everything when it stops."""
+    session_timeout_s: Seconds = 6.0
     """A worker that is silent for so long has lost its partitions; shorter means more false alarms."""
-    security_protocol: str = "PLAINTEXT"
-    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
-    sasl_mechanism: str = ""
-    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the brokers are talked to; SASL needs the three settings below."""
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    """How the user proves itself, with SASL."""
     sasl_username: str = ""
     """The user, with SASL."""
     sasl_password: str = ""
@@ -60,11 +67,11 @@ class Topics(Section, frozen=True):
 
     prefix: str = ""
     """Put before every topic name, for several installations on one cluster."""
-    raw_partitions: int = 8
+    raw_partitions: Partitions = 8
     """Of events.raw: the most accept workers there can be."""
-    partitions: int = 8
+    partitions: Partitions = 8
     """Of every internal topic: the most workers a hop can have."""
-    replication: int = 1
+    replication: Positive = 1
     """Copies of every partition; 3 on a cluster that may lose a broker."""
 
     def named(self, topic: str) -> str:
@@ -86,54 +93,54 @@ class Project(Section, frozen=True):
 class Commit(Section, frozen=True):
     """How often everything pending goes into a transaction."""
 
-    interval_ms: int = 150
+    interval_ms: Positive = 150
     """Latency against the number of times a changed key is written."""
-    events_max: int = 50_000
+    events_max: Positive = 50_000
     """Commit sooner than the interval when so many rows are pending."""
-    message_bytes: int = 900_000
+    message_bytes: Positive = 900_000
     """A message between hops aims at this size compressed; the topics take 8 MiB."""
-    pending_bytes_max: int = 64 * 1024 * 1024
+    pending_bytes_max: Positive = 64 * 1024 * 1024
     """Above it nothing is fetched until something was committed: the bound on a worker's memory."""
-    transaction_timeout_s: float = 30.0
+    transaction_timeout_s: Seconds = 30.0
     """A dead worker's open transaction blocks readers at most so long; its successor ends it sooner."""
 
 
 class Deliver(Section, frozen=True):
     """Blocks that go into a destination."""
 
-    linger_ms: int = 500
+    linger_ms: NotNegative = 500
     """A block is sent so long after its first message at the latest."""
-    accounts_linger_ms: int = 5_000
+    accounts_linger_ms: NotNegative = 5_000
     """The same for the accounts table, which nobody watches by the second."""
-    rows_max: int = 100_000
+    rows_max: Positive = 100_000
     """Rows of a block: what is sent again after a crash."""
-    bytes_max: int = 32 * 1024 * 1024
+    bytes_max: Positive = 32 * 1024 * 1024
     """A block's size opened in memory; while it is sent it is held three times over."""
-    concurrency: int = 4
+    concurrency: Positive = 4
     """Blocks on their way at once, of different partitions."""
 
 
 class Fetch(Section, frozen=True):
     """How the source is read."""
 
-    records_max: int = 5_000
+    records_max: Positive = 5_000
     """Records of events.raw per read."""
-    batches_max: int = 16
+    batches_max: Positive = 16
     """Messages of the other topics per read; each holds thousands of events."""
-    gather_ms: int = 20
+    gather_ms: NotNegative = 20
     """After the first record, how long to gather more: fewer, larger batches."""
-    wait_ms: int = 250
+    wait_ms: Positive = 250
     """How long the broker holds an empty fetch; new records answer it at once."""
-    log_check_s: float = 5.0
+    log_check_s: Seconds = 5.0
     """How often an idle worker makes sure that its topics still are the logs it knows."""
-    queue_kilobytes: int = 32_768
+    queue_kilobytes: Positive = 32_768
     """The client's read-ahead."""
 
 
 class Store(Section, frozen=True):
     """Where committed state lives."""
 
-    kind: str = "memory"
+    kind: Literal["memory", "rocksdb"] = "memory"
     """`memory`, or `rocksdb` for more state than memory and a quicker start."""
     path: str = ".headrace/state"
     """The folder of a store on disk; a worker's own, not shared."""
@@ -142,9 +149,9 @@ class Store(Section, frozen=True):
 class Retries(Section, frozen=True):
     """Waiting between attempts: exponential with full jitter."""
 
-    first_s: float = 0.2
+    first_s: Seconds = 0.2
     """The wait before the first repeat; it doubles from there."""
-    cap_s: float = 30.0
+    cap_s: Seconds = 30.0
     """No wait is longer, so that what comes back is noticed within it."""
 
     def wait_s(self, attempt: int, at_least_s: float) -> float:
@@ -158,7 +165,7 @@ class Metrics(Section, frozen=True):
 
     host: str = "127.0.0.1"
     """The address it listens on."""
-    port: int = 0
+    port: NotNegative = 0
     """0: none."""
 
 
@@ -167,7 +174,7 @@ class DestinationEntry(Section, frozen=True):
 
     name: str
     """What `headrace run deliver NAME` is given; part of the consumer group."""
-    kind: str = "clickhouse"
+    kind: Literal["clickhouse"] = "clickhouse"
     """Which kind it is; `clickhouse` is configured in the section of that name."""
 
 
@@ -176,10 +183,10 @@ class Settings(Section, frozen=True):
 
     app: str = "headrace"
     """Prefix of consumer groups, transactional ids and state topics."""
-    log_epoch: int = 0
+    log_epoch: NotNegative = 0
     """Raised when the broker's logs begin anew beside an old ClickHouse; part of every version."""
-    log_level: str = "WARNING"
-    """DEBUG, INFO, WARNING or ERROR; a worker logs to standard error."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    """A worker logs to standard error."""
     broker: Broker = Broker()
     topics: Topics = Topics()
     projects: list[Project] = []

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from pipeline.consumer import LogReader
+from pipeline.registry import Registry
 from pipeline.settings import Settings
-from pipeline.topics import catalogue, topic_ids
+from pipeline.topics import found_topics
 from schemas.batches import ACCEPTED, PREPARED, REJECTED, from_wire
+from schemas.decoding import DecodeContext, decode
+from schemas.event import Event
 from schemas.outcomes import ConfigError
 from schemas.record import RawBatch
 
@@ -19,29 +23,57 @@ SCHEMAS = {"events.accepted": ACCEPTED, "events.prepared": PREPARED, "events.rej
 _JSON_COLUMNS = {"properties", "set", "set_once", "unset", "person_properties", "headers"}
 
 
-def tap(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
-    """Rows as they come, for ever. Raises ConfigError for a topic that does not exist."""
+def tap(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any] | None]:
+    """Rows as they come, for ever; None when nothing came for half a second.
+
+    Raises ConfigError for a topic that does not exist, LogChanged when it is gone.
+    """
     name = settings.topics.named(topic)
-    plans = {plan.name: plan for plan in catalogue(settings)}
-    ids = topic_ids(settings, [name])
-    if name not in ids:
+    found = found_topics(settings, [name])
+    if name not in found:
         raise ConfigError(f"the topic {name} does not exist: create it with headrace topics create")
+    decode_batch = _RawRows(settings).rows if topic == "events.raw" else partial(decoded, topic)
     reader = LogReader(settings)
     try:
         starts = {}
-        for partition in range(plans[name].partitions):
+        for partition in range(found[name].partitions):
             low, high = reader.end(name, partition)
             starts[(name, partition)] = low if from_beginning else high
-        reader.assign(starts, ids)
+        reader.assign(starts, {name: found[name].log})
         while True:
-            for batch in reader.read(0.5):
-                yield from decoded(topic, batch)
+            batches = reader.read(0.5)
+            if not batches:
+                yield None
+            for batch in batches:
+                yield from decode_batch(batch)
     finally:
         reader.close()
 
 
+class _RawRows:
+    """Records of events.raw as accept understands them, in whatever form they were sent."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._registry = Registry(settings.registry)
+        tokens = {token: project.id for project in settings.projects for token in project.tokens}
+        self._context = DecodeContext(projects=tokens, limits=settings.limits, avro=self._registry.known)
+
+    def rows(self, batch: RawBatch) -> Iterator[dict[str, Any]]:
+        """An event's fields, or why it will be rejected. Raises Retry for want of a schema."""
+        self._registry.fetch(self._registry.missing(batch.values))
+        for index, verdict in enumerate(decode(batch, self._context)):
+            place = {"_partition": batch.partition, "_offset": batch.offsets[index]}
+            fields = msgspec.structs.asdict(verdict)
+            if isinstance(verdict, Event):
+                fields.pop("repaired")
+                yield {**place, **{name: _field(name, value) for name, value in fields.items()}}
+            else:
+                begin = (batch.values[index] or b"")[:500].decode("utf-8", "replace")
+                yield {**place, "rejected": fields.pop("code").value, **fields, "value": begin}
+
+
 def decoded(topic: str, batch: RawBatch) -> Iterator[dict[str, Any]]:
-    """The rows of a batch of messages, with their places; what cannot be decoded is shown as text."""
+    """The rows of a batch of messages of an internal topic, with their places."""
     for index, value in enumerate(batch.values):
         place = {"_partition": batch.partition, "_offset": batch.offsets[index]}
         if topic in SCHEMAS:
@@ -49,6 +81,13 @@ def decoded(topic: str, batch: RawBatch) -> Iterator[dict[str, Any]]:
                 yield {**place, "_row": number, **{name: _plain(name, found) for name, found in row.items()}}
         else:
             yield {**place, **_fields(value or b"")}
+
+
+def _field(name: str, value: Any) -> Any:
+    """An event's field; its times are microseconds."""
+    if name in ("timestamp", "received_at"):
+        return _plain(name, datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000))
+    return _plain(name, value)
 
 
 def _fields(value: bytes) -> dict[str, Any]:

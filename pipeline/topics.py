@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from pipeline.connection import client_options
 from pipeline.settings import Settings
 from schemas.outcomes import Retry
 
-__all__ = ["TopicPlan", "catalogue", "create_missing", "topic_ids"]
+__all__ = ["TopicPlan", "FoundTopic", "catalogue", "create_missing", "deviations", "found_topics", "topic_ids"]
 
 _DAY_MS = 24 * 3600 * 1000
 _MIB = 1024 * 1024
@@ -26,6 +26,8 @@ class TopicPlan(msgspec.Struct, frozen=True):
     name: str
     partitions: int
     carries: str
+    sized_by: str = "partitions"
+    """The key of the section `topics` that gives the number of partitions."""
     compacted: bool = False
     retention_ms: int = 7 * _DAY_MS
     message_bytes_max: int = 8 * _MIB
@@ -38,11 +40,19 @@ class TopicPlan(msgspec.Struct, frozen=True):
         return config | {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
 
 
+class FoundTopic(msgspec.Struct, frozen=True):
+    """One topic as it exists."""
+
+    log: bytes
+    """The topic id (KIP-516), 16 bytes."""
+    partitions: int
+
+
 def catalogue(settings: Settings) -> list[TopicPlan]:
     """Every topic this installation uses."""
     named, count = settings.topics.named, settings.topics.partitions
     plans = [
-        TopicPlan(named("events.raw"), settings.topics.raw_partitions, "what producers send"),
+        TopicPlan(named("events.raw"), settings.topics.raw_partitions, "what producers send", "raw_partitions"),
         TopicPlan(named("events.accepted"), count, "decoded and validated events, in batches"),
         TopicPlan(named("events.prepared"), count, "events with person and session, in batches"),
         TopicPlan(
@@ -54,10 +64,11 @@ def catalogue(settings: Settings) -> list[TopicPlan]:
         ),
         TopicPlan(named("accounts"), count, "counters of every commit", compacted=True),
     ]
-    hops = [("accept", settings.topics.raw_partitions), ("resolve", count)]
-    hops += [(f"deliver-{destination.name}", count) for destination in settings.destinations]
-    for hop, partitions in hops:
-        plans.append(TopicPlan(f"{settings.app}-{hop}-state", partitions, f"state of {hop}", compacted=True))
+    hops = [("accept", "raw_partitions"), ("resolve", "partitions")]
+    hops += [(f"deliver-{destination.name}", "partitions") for destination in settings.destinations]
+    for hop, key in hops:
+        name, partitions = f"{settings.app}-{hop}-state", getattr(settings.topics, key)
+        plans.append(TopicPlan(name, partitions, f"state of {hop}", key, compacted=True))
     return plans
 
 
@@ -80,18 +91,40 @@ def create_missing(settings: Settings) -> list[str]:
     return created
 
 
+def deviations(settings: Settings, found: Mapping[str, FoundTopic]) -> list[str]:
+    """What is not as the catalogue has it, each with the remedy: topics with other partition counts than configured."""
+    said = []
+    for plan in catalogue(settings):
+        if plan.name not in found:
+            said.append(f"{plan.name} does not exist: create it with headrace topics create")
+        elif found[plan.name].partitions != plan.partitions:
+            count, key = found[plan.name].partitions, f"topics.{plan.sized_by}"
+            said.append(f"{plan.name} has {count} partitions, configured are {plan.partitions}: set {key} to {count}")
+    return said
+
+
 def topic_ids(settings: Settings, names: Sequence[str]) -> dict[str, bytes]:
     """The ids (KIP-516) the topics have now; a topic that does not exist is left out. Raises Retry."""
+    return {name: topic.log for name, topic in found_topics(settings, names).items()}
+
+
+def found_topics(settings: Settings, names: Sequence[str]) -> dict[str, FoundTopic]:
+    """The topics as they are now; one that does not exist is left out. Raises Retry."""
     admin = _admin(settings)
-    found: dict[str, bytes] = {}
+    found: dict[str, FoundTopic] = {}
     for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=10).items():
         try:
             description: Any = future.result(15)
         except KafkaException as problem:
-            if problem.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise Retry(f"the broker does not say what {name} is: {problem.args[0]}") from problem
-        else:
-            found[name] = uuid.UUID(str(_hex(description.topic_id))).bytes
+            error = problem.args[0]
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                continue
+            if error.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+                servers = settings.broker.bootstrap
+                raise Retry(f"the broker at {servers} does not answer; is it running? (headrace status)") from problem
+            raise Retry(f"the broker does not say what {name} is: {error}") from problem
+        log = uuid.UUID(_hex(description.topic_id)).bytes
+        found[name] = FoundTopic(log, len(description.partitions))
     return found
 
 

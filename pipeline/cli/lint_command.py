@@ -1,31 +1,77 @@
 """`headrace lint`: is the configuration right?"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.output import EXIT_BAD, command, fail, say, show_json
+import click
+
+from pipeline.cli.output import EXIT_BAD, command, say, show_json
 from schemas.outcomes import ConfigError
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 __all__ = ["entry"]
 
 
 @command("headrace lint --config headrace.yaml")
 def entry(as_json: bool, config: Path | None) -> None:
-    """Check the configuration without starting anything. Exit code 1 and the line, when it is wrong."""
-    from pipeline.configuration import load
+    """Check the whole configuration without starting or asking anything.
+
+    Everything that is wrong is listed, each with its file and line or its variable. Exit code 1 when there is any.
+    """
+    from pipeline.configuration import examine
+    from pipeline.configuration_rules import advice
 
     try:
-        settings = load(config)
+        settings, problems = examine(config)
     except ConfigError as problem:
-        if as_json:
-            show_json({"ok": False, "where": problem.where, "message": problem.message})
-            raise SystemExit(EXIT_BAD) from problem
-        fail(str(problem), EXIT_BAD)
-    found = {
-        "ok": True,
+        settings, problems = None, [problem]
+    if settings is not None:
+        problems += _unusable_files(settings)
+    hints = advice(settings) if settings is not None else []
+    if as_json:
+        show_json(_document(settings, problems, hints))
+    else:
+        _say(settings, problems, hints)
+    if problems:
+        raise SystemExit(EXIT_BAD)
+
+
+def _unusable_files(settings: "Settings") -> list[ConfigError]:
+    """Files and folders that the settings name and a worker would stumble over."""
+    from pipeline.registry import Registry
+
+    found = []
+    certificates = settings.broker.ssl_ca_location
+    if certificates and not Path(certificates).is_file():
+        found.append(ConfigError(f"the file {certificates} does not exist", "broker.ssl_ca_location"))
+    try:
+        Registry(settings.registry)
+    except ConfigError as problem:
+        found.append(problem)
+    return found
+
+
+def _document(settings: "Settings | None", problems: list[ConfigError], hints: list[str]) -> dict[str, Any]:
+    told = [{"where": problem.where, "message": problem.message} for problem in problems]
+    if settings is None:
+        return {"ok": False, "problems": told, "advice": hints}
+    return {
+        "ok": not problems,
+        "problems": told,
+        "advice": hints,
         "fingerprint": settings.fingerprint(),
         "projects": len(settings.projects),
         "destinations": [destination.name for destination in settings.destinations],
     }
-    show_json(found) if as_json else say(
-        f"the configuration is right: {found['projects']} projects, destinations {found['destinations']}"
-    )
+
+
+def _say(settings: "Settings | None", problems: list[ConfigError], hints: list[str]) -> None:
+    for problem in problems:
+        click.echo(f"Error: {problem}", err=True)
+    for hint in hints:
+        say(f"note: {hint}")
+    if settings is not None and not problems:
+        names = ", ".join(destination.name for destination in settings.destinations)
+        say(f"the configuration is right: {len(settings.projects)} projects, destinations: {names}")

@@ -14,9 +14,9 @@ __all__ = ["entry"]
 def entry(dry_run: bool, as_json: bool, config: Path | None) -> None:
     """Bring ClickHouse's tables and views up to date. Applying it again changes nothing."""
     from destinations.clickhouse import migrate, pending
-    from pipeline.configuration import load
+    from pipeline.configuration import connected
 
-    settings = load(config)
+    settings = connected(config)
     found = pending(settings.clickhouse) if dry_run else migrate(settings.clickhouse)
     names = [f"{migration.version:04} {migration.name}" for migration in found]
     if as_json:

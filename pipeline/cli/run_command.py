@@ -18,9 +18,14 @@ def entry(hop: str, name: str | None, as_json: bool, config: Path | None) -> Non
     Start as many as there are partitions to share. A worker that meets something unexpected ends with code 70
     without committing; whatever supervises it starts it again.
     """
-    from pipeline.app import run
-    from pipeline.configuration import load
-
     if (hop == "deliver") != (name is not None):
         fail("run accept and run resolve take no name; run deliver takes a destination's name", EXIT_USAGE)
-    run(load(config), f"deliver-{name}" if name else hop, as_json=as_json)
+    from pipeline.configuration import connected
+
+    settings = connected(config)
+    names = [destination.name for destination in settings.destinations]
+    if name is not None and name not in names:
+        fail(f"no destination is called {name!r}; configured are: {', '.join(names)}", EXIT_USAGE)
+    from pipeline.app import run  # last: it costs a second
+
+    run(settings, f"deliver-{name}" if name else hop, as_json=as_json)
