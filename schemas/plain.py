@@ -10,7 +10,7 @@ check on the bytes is conservative, so that no limit is ever skipped:
 - the parser checks the grammar of properties it leaves as text, but not their UTF-8: that is checked here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -52,55 +52,65 @@ _decode = msgspec.json.Decoder(_Plain).decode
 
 def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> list[Event | None]:
     """The event of each record that is plain in every respect; None means nothing but "look closer"."""
+    event_of = _rules(batch, projects, limits)
     events: list[Event | None] = []
     for start in range(0, len(batch), RECORDS_AT_ONCE):
         lines = [value or b"" for value in batch.values[start : start + RECORDS_AT_ONCE]]
         for index, (line, ordinary) in enumerate(zip(lines, _ordinary(lines, limits), strict=True), start):
             plain = _decoded(line) if ordinary and not _is_marked(batch.headers[index]) else None
-            events.append(None if plain is None else _event(plain, batch, index, projects, limits))
+            events.append(None if plain is None else event_of(plain, index))
     return events
 
 
-def _event(plain: _Plain, batch: RawBatch, index: int, projects: Mapping[str, int], limits: Limits) -> Event | None:
-    """Every rule on a field, or None."""
-    token, name, distinct_id, sent_uuid = plain.token, plain.event, plain.distinct_id, plain.uuid
-    project = projects.get(token)
-    properties = bytes(plain.properties)
-    received_us = timestamp = batch.timestamps[index] * 1000
-    try:
-        if plain.timestamp:
-            # Without a zone this raises TypeError: the careful way knows that it is UTC.
-            timestamp = (datetime.fromisoformat(plain.timestamp) - EPOCH) // _MICROSECOND
-        uuid = bytes.fromhex(sent_uuid.replace("-", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if not sent_uuid:
-        uuid = record_uuid(batch.topic_id, batch.partition, batch.offsets[index])
-    elif len(uuid) != 16 or len(sent_uuid) != 36 or sent_uuid[8:24:5] != "----":
-        return None
-    if (
-        project is None
-        or not 0 < len(distinct_id) <= limits.distinct_id_chars
-        or not 0 < len(name) <= limits.event_name_chars
-        or not 0 < len(token) <= limits.token_bytes
-        or not token.isascii()
-        or properties[0] != 0x7B
-        or not 0 <= timestamp < END_US
-        or not 0 <= received_us < END_US
-    ):
-        return None
-    if timestamp > received_us + limits.future_s * 1_000_000:
-        timestamp = received_us
-    return Event(
-        uuid=uuid,
-        project=project,
-        event=name,
-        distinct_id=distinct_id,
-        timestamp=timestamp,
-        received_at=received_us,
-        properties=properties,
-        historical=plain.historical,
-    )
+def _rules(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> Callable[[_Plain, int], Event | None]:
+    """Every rule on a field, with what is the same for the whole batch at hand: a tenth faster than looking it up."""
+    timestamps, project_of = batch.timestamps, projects.get
+    distinct_id_chars, event_name_chars = limits.distinct_id_chars, limits.event_name_chars
+    token_bytes, future_us = limits.token_bytes, limits.future_s * 1_000_000
+
+    def event_of(plain: _Plain, index: int) -> Event | None:
+        received_us = timestamp = timestamps[index] * 1000
+        token, name, distinct_id, sent_uuid = plain.token, plain.event, plain.distinct_id, plain.uuid
+        properties = bytes(plain.properties)
+        project = project_of(token)
+        try:
+            if plain.timestamp:
+                # Without a zone this raises TypeError: the careful way knows that it is UTC.
+                timestamp = (datetime.fromisoformat(plain.timestamp) - EPOCH) // _MICROSECOND
+            uuid = _uuid(sent_uuid) if sent_uuid else record_uuid(batch.topic_id, batch.partition, batch.offsets[index])
+        except (ValueError, TypeError, OverflowError):
+            return None
+        if (
+            project is None
+            or not 0 < len(distinct_id) <= distinct_id_chars
+            or not 0 < len(name) <= event_name_chars
+            or not 0 < len(token) <= token_bytes
+            or not token.isascii()
+            or properties[0] != 0x7B
+            or not 0 <= timestamp < END_US
+            or not 0 <= received_us < END_US
+        ):
+            return None
+        return Event(
+            uuid=uuid,
+            project=project,
+            event=name,
+            distinct_id=distinct_id,
+            timestamp=timestamp if timestamp <= received_us + future_us else received_us,
+            received_at=received_us,
+            properties=properties,
+            historical=plain.historical,
+        )
+
+    return event_of
+
+
+def _uuid(text: str) -> bytes:
+    """The 16 bytes of a uuid with its dashes. Raises ValueError for any other text."""
+    value = bytes.fromhex(text.replace("-", ""))
+    if len(value) != 16 or len(text) != 36 or text[8:24:5] != "----":
+        raise ValueError("not a uuid")
+    return value
 
 
 def _decoded(line: bytes) -> _Plain | None:
