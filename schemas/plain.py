@@ -53,9 +53,11 @@ _decode = msgspec.json.Decoder(_Plain).decode
 def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> list[Event | None]:
     """The event of each record that is plain in every respect; None means nothing but "look closer"."""
     event_of = _rules(batch, projects, limits)
+    longest = min(limits.keys * KEY_BYTES_MIN, limits.event_bytes)
     events: list[Event | None] = []
     for start in range(0, len(batch), RECORDS_AT_ONCE):
-        lines = [value or b"" for value in batch.values[start : start + RECORDS_AT_ONCE]]
+        values = batch.values[start : start + RECORDS_AT_ONCE]
+        lines = [value if value and len(value) <= longest else b"" for value in values]
         for index, (line, ordinary) in enumerate(zip(lines, _ordinary(lines, limits), strict=True), start):
             plain = _decoded(line) if ordinary and not _is_marked(batch.headers[index]) else None
             events.append(None if plain is None else event_of(plain, index))
@@ -139,9 +141,7 @@ def _ordinary(lines: Sequence[bytes], limits: Limits) -> list[bool]:
         weights[dollars[(letters == _SET) | (letters == _UNSET)]] = limits.depth + 1
     sums = numpy.concatenate(([0], numpy.cumsum(weights)))
     ends = numpy.searchsorted(places, numpy.cumsum(sizes + 1))
-    fine = numpy.diff(sums[ends], prepend=0) <= limits.depth
-    fine &= sizes <= min(limits.keys * KEY_BYTES_MIN, limits.event_bytes)
-    ordinary: list[bool] = fine.tolist()
+    ordinary: list[bool] = (numpy.diff(sums[ends], prepend=0) <= limits.depth).tolist()
     if text.isascii():
         return ordinary
     return [good and _is_utf8(line) for good, line in zip(ordinary, lines, strict=True)]
