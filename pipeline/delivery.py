@@ -109,10 +109,21 @@ class BlockWork:
         self.arrived.set()
 
     def next_due(self) -> tuple[float | None, Queue | None]:
-        """The queue whose block is due first, and in how many seconds."""
+        """The queue whose block is due first, and in how many seconds.
+
+        A block that was open at take-over goes before everything else: the next commit record names another one, and
+        who came after it would send what may have landed under another token.
+        """
         now_s = monotonic()
-        due = [(wait, queue) for queue in self.queues.values() if (wait := queue.due_in(now_s)) is not None]
+        queues = [queue for queue in self.queues.values() if self._is_half_way(queue)] or self.queues.values()
+        due = [(wait, queue) for queue in queues if (wait := queue.due_in(now_s)) is not None]
         return min(due, key=lambda pair: pair[0]) if due else (None, None)
+
+    def _is_half_way(self, queue: Queue) -> bool:
+        """Whether the block that was open here is still to be sent; retention may have taken it meanwhile."""
+        if queue.must_end_at is not None and queue.must_end_at < self.owned.counters[queue.topic].position:
+            queue.must_end_at = None
+        return queue.must_end_at is not None
 
 
 class BlockRunner(Runner):

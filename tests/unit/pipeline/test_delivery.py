@@ -1,9 +1,14 @@
 """Blocks: when they are cut, and that a recorded end is kept exactly."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pyarrow as pa
 
+from pipeline.accounts import LogCounters
 from pipeline.deliver import Unpacked
-from pipeline.delivery import Queue
+from pipeline.delivery import BlockWork, Queue
+from pipeline.ownership import OpenBlock
 
 EMPTY = pa.record_batch([pa.array([1])], names=["x"])
 
@@ -67,3 +72,31 @@ def test_a_block_that_was_open_is_cut_again_at_exactly_its_end() -> None:
     assert waiting.due_in(100.0) == 0.0
     assert offsets(waiting.cut(100.0)) == [0, 2, 3, 4]
     assert offsets(waiting.cut(100.0)) == [6]
+
+
+def work_with_open_block(position: int = 3) -> BlockWork:
+    """Topic b had messages 3 to 4 under way; both topics have messages waiting."""
+    counters = {topic: LogCounters(topic=topic, log="00") for topic in ("a", "b")}
+    counters["b"].position = position
+    owned: Any = SimpleNamespace(open_blocks=[OpenBlock("b", "00", 3, 4)], counters=counters)
+    work = BlockWork(owned, {topic: Queue(topic, 0.0, 100, 10_000) for topic in ("a", "b")})
+    work.queues["a"].add(message(3), 0.0)
+    work.queues["b"].add(message(3), 0.0)
+    return work
+
+
+def test_the_block_that_was_open_is_sent_before_anything_else() -> None:
+    work = work_with_open_block()
+
+    assert work.next_due() == (None, None)
+    work.queues["b"].add(message(4), 0.0)
+    assert work.next_due() == (0.0, work.queues["b"])
+    assert offsets(work.queues["b"].cut(1.0)) == [3, 4]
+    assert work.next_due()[1] is work.queues["a"]
+
+
+def test_a_block_that_retention_has_taken_is_waited_for_no_more() -> None:
+    work = work_with_open_block(position=5)
+
+    assert work.next_due()[1] is work.queues["a"]
+    assert work.queues["b"].must_end_at is None
