@@ -71,16 +71,24 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Faust's fetcher runs this: hand batches to the agents until told to stop."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self._drain_once()
+        except asyncio.CancelledError:
+            # During a rebalance Faust takes a cancelled fetcher for a crashed one, even when the worker is told to stop.
+            if not (self.app.should_stop or self.should_stop or fetcher.should_stop):
+                raise
+
+    async def _drain_once(self) -> None:
         source = cast(BatchSource, self.app.source)
-        while not (self.should_stop or fetcher.should_stop):
-            if not self.flow_active:
-                await self.wait(self.can_resume_flow)
-                continue
-            for generation, batch in await source.next_batches():
-                await source.wait_for_room()
-                if self.flow_active and source.is_current(generation):
-                    await self._deliver(generation, batch)
-            await asyncio.sleep(0)
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+            return
+        for generation, batch in await source.next_batches():
+            await source.wait_for_room()
+            if self.flow_active and source.is_current(generation):
+                await self._deliver(generation, batch)
+        await asyncio.sleep(0)
 
     async def _deliver(self, generation: int, batch: RawBatch) -> None:
         place = ensure_TP(self._new_topicpartition(batch.topic, batch.partition))
