@@ -75,7 +75,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             while not (self.should_stop or fetcher.should_stop):
                 await self._drain_once()
         except asyncio.CancelledError:
-            # During a rebalance Faust takes a cancelled fetcher for a crashed one, even when the worker is told to stop.
+            # During a rebalance Faust takes a cancelled fetcher for a crashed one, even when it is told to stop.
             if not (self.app.should_stop or self.should_stop or fetcher.should_stop):
                 raise
 
