@@ -139,6 +139,7 @@ def _admin(settings: Settings) -> AdminClient:
     clients = _clients.__dict__.setdefault("by_cluster", {})
     key = settings.broker.bootstrap
     if key not in clients:
-        clients[key] = AdminClient(client_options(settings))
+        # What it would log, hundreds of lines while a broker is away, its callers raise.
+        clients[key] = AdminClient({**client_options(settings), "log_level": 0})
     found: AdminClient = clients[key]
     return found

@@ -1,0 +1,64 @@
+"""The topics as they must exist, and what is said when they do not."""
+
+from pipeline.settings import DestinationEntry, Settings, Topics
+from pipeline.topics import FoundTopic, catalogue, deviations
+
+SMALL = Settings(topics=Topics(raw_partitions=3, partitions=2, prefix="a."))
+
+
+def as_configured(settings: Settings) -> dict[str, FoundTopic]:
+    return {plan.name: FoundTopic(b"\0" * 16, plan.partitions) for plan in catalogue(settings)}
+
+
+def test_every_hop_has_a_state_topic_with_as_many_partitions_as_its_source() -> None:
+    sizes = {plan.name: plan.partitions for plan in catalogue(SMALL)}
+
+    assert (sizes["a.events.raw"], sizes["headrace-accept-state"]) == (3, 3)
+    assert (sizes["a.events.accepted"], sizes["headrace-resolve-state"]) == (2, 2)
+    assert (sizes["a.events.prepared"], sizes["headrace-deliver-clickhouse-state"]) == (2, 2)
+
+
+def test_what_one_hop_reads_together_has_equal_partition_counts() -> None:
+    sizes = {plan.name: plan.partitions for plan in catalogue(SMALL)}
+
+    assert sizes["a.events.prepared"] == sizes["a.events.rejected"] == sizes["a.accounts"]
+
+
+def test_each_destination_has_a_state_of_its_own() -> None:
+    twice = Settings(destinations=[DestinationEntry(name="one"), DestinationEntry(name="two")])
+    names = [plan.name for plan in catalogue(twice)]
+
+    assert {"headrace-deliver-one-state", "headrace-deliver-two-state"} < set(names)
+
+
+def test_only_state_and_accounts_are_compacted_and_events_expire() -> None:
+    policies = {plan.name: plan.config()["cleanup.policy"] for plan in catalogue(Settings())}
+
+    assert {name for name, policy in policies.items() if policy == "compact"} == {
+        "accounts",
+        "headrace-accept-state",
+        "headrace-resolve-state",
+        "headrace-deliver-clickhouse-state",
+    }
+
+
+def test_rejected_events_are_kept_longest_and_may_be_largest() -> None:
+    configs = {plan.name: plan.config() for plan in catalogue(Settings())}
+
+    assert configs["events.rejected"]["retention.ms"] == str(30 * 24 * 3600 * 1000)
+    assert configs["events.rejected"]["max.message.bytes"] == str(16 * 1024 * 1024)
+
+
+def test_topics_as_configured_are_nothing_to_speak_of() -> None:
+    assert deviations(SMALL, as_configured(SMALL)) == []
+
+
+def test_a_missing_topic_and_a_wrong_size_are_told_with_the_remedy() -> None:
+    found = as_configured(SMALL)
+    del found["a.accounts"]
+    found["headrace-accept-state"] = FoundTopic(b"\0" * 16, 5)
+
+    assert deviations(SMALL, found) == [
+        "a.accounts does not exist: create it with headrace topics create",
+        "headrace-accept-state has 5 partitions, configured are 3: set topics.raw_partitions to 5",
+    ]
