@@ -1,5 +1,6 @@
 """Clients: one per thread, over HTTP, without server-side sessions."""
 
+import math
 import threading
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,11 @@ def client_of(config: Config) -> Any:
 def new_client(config: Config, database: str | None = None) -> Any:
     """A client of its own."""
     import clickhouse_connect
+    from clickhouse_connect import common
     from clickhouse_connect.driver import httputil
+
+    # Whole messages: that a view has failed, and not the table, is said at their end.
+    common.set_setting("max_error_size", 0)
 
     address = urlsplit(config.url)
     if address.scheme not in ("http", "https") or not address.hostname:
@@ -37,8 +42,9 @@ def new_client(config: Config, database: str | None = None) -> Any:
         username=config.user,
         password=config.password,
         compress=False,
-        connect_timeout=config.connect_timeout_s,
-        send_receive_timeout=config.insert_timeout_s,
+        # The client cuts fractions off, and refuses the 0 that is left.
+        connect_timeout=math.ceil(config.connect_timeout_s),
+        send_receive_timeout=math.ceil(config.insert_timeout_s),
         autogenerate_session_id=False,
         # The runner repeats a block under its token and decides when; the client must not repeat by itself.
         query_retries=0,

@@ -4,10 +4,15 @@ from typing import Literal
 
 import numpy
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from schemas.block import Part
 
-__all__ = ["Encoded", "encode", "table_of"]
+__all__ = ["Encoded", "encode", "table_of", "month_column_of"]
+
+TABLES = {"events.prepared": "events", "events.rejected": "rejected_events", "accounts": "accounts"}
+MONTH_COLUMNS = {"events": "timestamp", "rejected_events": "record_timestamp"}
+"""The column whose month is a table's partition."""
 
 _POSITION = [
     ("_log", pa.binary(16)),
@@ -16,9 +21,28 @@ _POSITION = [
     ("_row", pa.int32()),
     ("_epoch", pa.int64()),
 ]
-TABLES = {"events.prepared": "events", "events.rejected": "rejected_events", "accounts": "accounts"}
-Encoded = tuple[list[str], bytes]
+Encoded = tuple[list[str], pa.Buffer]
 """Column names and an Arrow stream."""
+
+_FRAME_BYTES = 4_096
+_COLUMN_BYTES = 1_024
+# A column's share of a message's header with the padding of its buffers is below 300 bytes.
+
+
+def encode(part: Part, epoch: int, compression: Literal["none", "lz4"]) -> Encoded:
+    """Column names and the rows as one Arrow stream, a batch per message, each row with its position.
+
+    The bytes are written once, into memory of the right size: a growing buffer copies them twice more.
+    """
+    options = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression, use_threads=False)
+    batches = [_placed(part, epoch, offset, rows, batch) for offset, rows, batch in part.batches()]
+    schema = batches[0].schema
+    memory = pa.allocate_buffer(_bytes_max(batches))
+    sink = pa.FixedSizeBufferWriter(memory)
+    with pa.ipc.new_stream(sink, schema, options=options) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return schema.names, memory.slice(0, sink.tell())
 
 
 def table_of(topic: str) -> str:
@@ -29,30 +53,26 @@ def table_of(topic: str) -> str:
     raise KeyError(topic)
 
 
-def encode(part: Part, epoch: int, compression: Literal["none", "lz4"]) -> Encoded:
-    """Column names and the rows as one Arrow stream, a batch per message, each row with its position."""
-    options = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression, use_threads=False)
-    sink = pa.BufferOutputStream()
-    writer = None
-    for offset, rows, batch in part.batches():
-        batch = _placed(part, epoch, offset, rows.astype(numpy.int32), batch)
-        if writer is None:
-            writer = pa.ipc.new_stream(sink, batch.schema, options=options)
-        writer.write_batch(batch)
-    assert writer is not None, "a part without rows is never sent"
-    writer.close()
-    return batch.schema.names, sink.getvalue().to_pybytes()
+def month_column_of(table: str) -> str | None:
+    """The column whose month says in which partition of the table a row goes; None where there are no partitions."""
+    return MONTH_COLUMNS.get(table)
 
 
-def _placed(
-    part: Part, epoch: int, offset: int, rows: "numpy.typing.NDArray[numpy.int32]", batch: pa.RecordBatch
-) -> pa.RecordBatch:
+def _bytes_max(batches: list[pa.RecordBatch]) -> int:
+    """Enough room for a stream of these batches: lz4 may expand what it cannot compress by 1 in 255."""
+    columns = batches[0].num_columns
+    framing = (_FRAME_BYTES + columns * _COLUMN_BYTES) * (len(batches) + 1)
+    content = sum(batch.nbytes for batch in batches)
+    return int(content + content // 200 + framing)
+
+
+def _placed(part: Part, epoch: int, offset: int, rows: NDArray[numpy.int64], batch: pa.RecordBatch) -> pa.RecordBatch:
     count = batch.num_rows
     added = [
         pa.Array.from_buffers(pa.binary(16), count, [None, pa.py_buffer(part.block.log * count)]),
         pa.array(numpy.full(count, part.block.partition, numpy.int32)),
         pa.array(numpy.full(count, offset, numpy.int64)),
-        pa.array(rows),
+        pa.array(rows.astype(numpy.int32)),
         pa.array(numpy.full(count, epoch, numpy.int64)),
     ]
     fields = [*batch.schema, *(pa.field(name, kind) for name, kind in _POSITION)]

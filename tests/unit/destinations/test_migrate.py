@@ -1,0 +1,65 @@
+"""DDL: the same files for one server and for a cluster."""
+
+from destinations.clickhouse import Config
+from destinations.clickhouse.migrate import migrations, preparation, render, versions_query
+
+ONE = Config(database="d")
+CLUSTER = Config(database="d", cluster="main")
+
+
+def ddl(config: Config) -> list[str]:
+    return [*preparation(config), *(text for migration in migrations() for text in render(migration, config))]
+
+
+def test_the_tables_of_one_server_are_plain_and_remember_tokens() -> None:
+    text = "\n".join(ddl(ONE))
+
+    assert "Replicated" not in text
+    assert "ON CLUSTER" not in text
+    assert text.count("non_replicated_deduplication_window = 10000") == 3
+    assert "{" not in text
+
+
+def test_on_a_cluster_every_table_is_replicated_and_has_a_distributed_one_over_it() -> None:
+    text = "\n".join(ddl(CLUSTER))
+
+    assert text.count("ENGINE = ReplicatedReplacingMergeTree") == 3
+    assert text.count("ENGINE = ReplicatedMergeTree") == 1
+    assert text.count("replicated_deduplication_window = 10000") == 3
+    assert text.count("ENGINE = Distributed('main', 'd', '") == 3
+    assert text.index("events_local") < text.index("Distributed") < text.index("VIEW `d`.events_resolved")
+
+
+def test_every_statement_for_a_cluster_runs_on_all_of_it() -> None:
+    assert all(" ON CLUSTER 'main'" in statement.split("\n")[0] for statement in ddl(CLUSTER))
+
+
+def test_a_distributed_table_is_rendered_like_this() -> None:
+    [statement] = [text for text in ddl(CLUSTER) if "Distributed" in text and ".events " in text]
+
+    assert statement == (
+        "CREATE TABLE IF NOT EXISTS `d`.events ON CLUSTER 'main' AS `d`.events_local "
+        "ENGINE = Distributed('main', 'd', 'events_local', cityHash64(project, distinct_id))"
+    )
+
+
+def test_views_read_the_distributed_tables() -> None:
+    views = [text for text in ddl(CLUSTER) if text.startswith("CREATE OR REPLACE VIEW")]
+
+    assert len(views) == 2
+    assert all("FROM `d`.events FINAL" in view for view in views)
+
+
+def test_what_was_applied_is_asked_of_every_node() -> None:
+    assert versions_query(ONE) == "SELECT DISTINCT version FROM `d`.schema_migrations"
+    assert versions_query(CLUSTER) == ("SELECT DISTINCT version FROM clusterAllReplicas('main', `d`.schema_migrations)")
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [migration.version for migration in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_the_password_shows_in_no_text() -> None:
+    config = Config(password="s3cret", cluster="main")
+
+    assert "s3cret" not in f"{config!r} {config} {ddl(config)}"
