@@ -78,9 +78,9 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
     servers = settings.broker.bootstrap
     if servers or not settings.broker.embedded:
         for server in servers.split(","):
-            host, _, port = server.strip().rpartition(":")
-            if not host or not port.isdigit():
-                yield ("broker", "bootstrap"), f"{server!r} must be host:port, several separated by commas"
+            host, _, port = server.rpartition(":")
+            if not host or not port.isdigit() or " " in server:
+                yield ("broker", "bootstrap"), f"{server!r} must be host:port, several separated by commas, no spaces"
     url = settings.clickhouse.url
     if (url or not settings.broker.embedded) and not _is_http(url):
         yield ("clickhouse", "url"), "clickhouse.url must look like http://host:8123"

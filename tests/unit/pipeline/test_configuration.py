@@ -69,6 +69,7 @@ def test_secrets_show_in_no_text_of_the_settings() -> None:
         ("projects:\n  - {id: 1}\n  - {id: 1}\n", "h.yaml:3: there are two projects with the id 1"),
         ("commit:\n  interval_ms: 0\n", "h.yaml:2: commit.interval_ms: Expected `int` >= 1"),
         ("broker:\n  bootstrap: kafka\n", "h.yaml:2: 'kafka' must be host:port"),
+        ("broker:\n  bootstrap: 'a:1, b:2'\n", "h.yaml:2: ' b:2' must be host:port"),
         ("broker:\n  security_protocol: SASL_SSL\n", "h.yaml:1: broker.sasl_mechanism must be given"),
         ("clickhouse:\n  url: here\n", "h.yaml:2: clickhouse.url must look like http://host:8123"),
         ("destinations:\n  - name: a\n  - name: a\n", "h.yaml:3: there are two destinations called 'a'"),
