@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
+from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from pipeline.batches import BatchSchema, BatchTransport, acknowledge
@@ -18,6 +19,7 @@ from pipeline.metrics import serve
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tables import StateTable, TransactionalTableManager
+from schemas.outcomes import Retry
 
 __all__ = ["run", "HopApp", "build"]
 
@@ -27,7 +29,8 @@ DELIVER = "deliver-"
 def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
     """Run one worker of `accept`, `resolve` or `deliver-<destination>` until told to stop.
 
-    Ends with 0 after an orderly stop, with EXIT_BUG after stopping itself without committing.
+    Ends with 0 after an orderly stop, with EXIT_BUG after stopping itself without committing. Raises Retry when no
+    broker answers at the start.
     """
     configure(settings.log_level, as_json)
     (Path(settings.store.path) / "faust").mkdir(parents=True, exist_ok=True)
@@ -35,7 +38,14 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
     warm_up()
     app = build(settings, hop)
     worker = app.Worker(loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True)
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        # Faust's worker turns every failure into an exit; what it failed of is the context.
+        if isinstance(end.__context__, KafkaConnectionError):
+            reason = f"no broker answers at {settings.broker.bootstrap}: start it or correct broker.bootstrap"
+            raise Retry(reason) from end.__context__
+        raise
     sys.exit(0)
 
 
