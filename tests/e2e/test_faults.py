@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from pipeline.cli.output import EXIT_UNREACHABLE
 from pipeline.runner import EXIT_BUG
 from tests.e2e.rig.faults import FAULTS_OF_ONE_NODE, FAULTS_OF_THREE_NODES, fresh_event_passes, schedule
 from tests.e2e.rig.rig import Rig
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kafka]
 LOOPS = int(os.environ.get("HEADRACE_FAULT_LOOPS", "2"))
 FIRST = int(os.environ.get("HEADRACE_FAULT_SEED", "0"))
 EVENTS = int(os.environ.get("HEADRACE_FAULT_EVENTS", "200000"))
-EXPECTED_ENDINGS = {EXIT_BUG, -signal.SIGKILL}
+EXPECTED_ENDINGS = {EXIT_BUG, EXIT_UNREACHABLE, -signal.SIGKILL}
 
 
 @pytest.mark.timeout(1_800)
@@ -43,6 +44,7 @@ def test_every_event_is_there_once_whatever_fault_it_met(seed: int, tmp_path: Pa
 def _through_all_faults(rig: Rig, chance: Random) -> int:
     """Send while everything goes wrong in turn; how many records were sent."""
     rig.feed.start()
+    fresh_event_passes(rig, "before", within_s=120)
     for fault in schedule(FAULTS_OF_THREE_NODES if len(rig.kafka.nodes) == 3 else FAULTS_OF_ONE_NODE, chance):
         print(f"{time.monotonic():.1f} {rig.feed.sent} {fault.__name__}: {fault(rig, chance)}", flush=True)
         time.sleep(chance.uniform(0.5, 4))
