@@ -28,6 +28,8 @@ class LogAccount(msgspec.Struct, frozen=True):
     expired: int = 0
     """Offsets that retention removed before they were read."""
     fates: list[FateRow] = []
+    start: int = 0
+    """The log's first offset when the hop met it; what was removed before that was never its concern."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ class LogCounters:
         self.rows = 0
         self.sum = 0
         self.expired = 0
+        self.start = 0
         self._fates: dict[tuple[str, int, str], list[int]] = {}
 
     @classmethod
@@ -60,6 +63,7 @@ class LogCounters:
         counters = cls(account.topic, account.log)
         counters.position, counters.closed = account.position, account.closed
         counters.rows, counters.sum, counters.expired = account.rows, account.sum, account.expired
+        counters.start = account.start
         counters._fates = {(kind, project, detail): [n, total] for kind, project, detail, n, total in account.fates}
         return counters
 
@@ -83,6 +87,8 @@ class LogCounters:
         if low > self.position:
             if self.position > 0 or self.rows:
                 self.expired += low - self.position
+            else:
+                self.start = low
             self.position = low
 
     def freeze(self) -> LogAccount:
@@ -90,7 +96,17 @@ class LogCounters:
         fates = [(kind, project, detail, n, total) for (kind, project, detail), (n, total) in self._fates.items()]
         counted = sum(fate[3] for fate in fates)
         assert counted == self.rows, f"{self.topic}: {self.rows} rows read, {counted} accounted for"
-        return LogAccount(self.topic, self.log, self.position, self.closed, self.rows, self.sum, self.expired, fates)
+        return LogAccount(
+            topic=self.topic,
+            log=self.log,
+            position=self.position,
+            closed=self.closed,
+            rows=self.rows,
+            sum=self.sum,
+            expired=self.expired,
+            fates=fates,
+            start=self.start,
+        )
 
 
 _encode = msgspec.json.Encoder().encode

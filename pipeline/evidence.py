@@ -1,153 +1,120 @@
-"""Fetches what the audit adds up: accounts, what lies in the logs beyond them, and what ClickHouse holds."""
+"""Runs the audit: gathers what it adds up from Kafka and ClickHouse, and looks again before it raises an alarm."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-
 from destinations.clickhouse.connect import new_client
-from pipeline.accounts import Account, LogAccount, decode_account
-from pipeline.audit import AuditReport, ClosedLog, Evidence, Landing, Passage, add_up
-from pipeline.consumer import Place, read_to_end
-from pipeline.observer import Observer
-from pipeline.outcome import MOVED
+from pipeline.accounts import Account, decode_account
+from pipeline.audit import AuditReport, add_up
+from pipeline.audit_cut import Cut
+from pipeline.audit_evidence import Evidence, RawLog
+from pipeline.audit_landing import landings
+from pipeline.audit_logs import AuditLogs
+from pipeline.audit_trace import trace
+from pipeline.consumer import LogChanged
 from pipeline.settings import Settings
-from schemas.batches import PREPARED, from_wire
+from schemas.outcomes import Retry
 
 __all__ = ["run_audit"]
 
-UUIDS_PER_QUERY = 10_000
+LOOK_AGAIN_S = 0.3
+ALARM_AFTER_LOOKS = 3
+"""What is lost stays lost. What a later look does not find again was a replica behind, or a log cut under our eyes."""
+RECOUNTED_MAX = 2_000_000
+"""Offsets of events.raw that are counted again without being asked: about three seconds."""
 
 
-def run_audit(settings: Settings, wait_s: float = 0.0) -> AuditReport:
-    """Audit everything; with `wait_s`, wait so long for pending rows to go through first."""
-    observer = Observer(settings)
+def run_audit(settings: Settings, wait_s: float = 0.0, deep: bool = False) -> AuditReport:
+    """Audit everything; with `wait_s`, wait so long for pending rows to go through first.
+
+    `deep` counts events.raw again wherever its offsets are not all records, however many there are. Raises Retry
+    when a service does not answer.
+    """
     deadline = time.monotonic() + wait_s
-    try:
-        while True:
-            report = add_up(_evidence(observer))
-            if (not report.pending and not report.unaccounted) or time.monotonic() >= deadline:
-                return report
-            time.sleep(0.3)
-    finally:
-        observer.close()
+    looks = 0
+    while True:
+        try:
+            report = _Audit(settings, deep).report(deadline)
+        except LogChanged as problem:
+            looks += 1
+            if looks >= ALARM_AFTER_LOOKS:
+                raise Retry(f"the logs change while they are audited: {problem}; ask again") from problem
+            continue
+        looks += 1
+        if not report.unaccounted or looks >= ALARM_AFTER_LOOKS:
+            return report
+        time.sleep(looks)
 
 
-def _evidence(observer: Observer) -> Evidence:
-    settings = observer.settings
-    named = settings.topics.named
-    before = list(observer.refresh().values())
-    ahead = observer.ahead()
-    after = list(observer.refresh().values())
-    delivers = [hop for hop in observer.hops() if hop.startswith("deliver-")]
+class _Audit:
+    """One look."""
 
-    def passage(topic: str, writers: list[str], readers: list[str]) -> Passage:
-        beyond = {hop: (ahead[(hop, topic)].rows, ahead[(hop, topic)].sum) for hop in readers}
-        return Passage(topic, observer.logs[topic].hex(), writers, readers, beyond)
+    def __init__(self, settings: Settings, deep: bool) -> None:
+        self._settings = settings
+        self._deep = deep
+        self._logs = AuditLogs(settings)
+        self._client = new_client(settings.clickhouse)
 
-    raw, rejected = named("events.raw"), named("events.rejected")
-    return Evidence(
-        before=before,
-        after=after,
-        passages=[
-            passage(named("events.accepted"), ["accept"], ["resolve"]),
-            passage(named("events.prepared"), ["resolve"], delivers),
-            passage(rejected, ["accept", *delivers], delivers),
-        ],
-        raw_topic=raw,
-        raw_log=observer.logs[raw].hex(),
-        raw_pending=ahead[("accept", raw)].rows,
-        landings=_landings(observer, before),
-        closed=_former(settings, before),
-        shows_aborted=settings.broker.embedded,
-    )
+    def report(self, deadline: float) -> AuditReport:
+        """What this look shows, once nothing is pending or the time is over."""
+        try:
+            kept, former = self._kept_by_clickhouse()
+            cut = self._logs.cut(kept)
+            while time.monotonic() < deadline and _pending(cut):
+                time.sleep(LOOK_AGAIN_S)
+                cut = self._logs.cut(kept)
+            evidence = self._evidence(cut, former)
+            report = add_up(evidence)
+            if report.unaccounted:
+                report.problems += trace(self._logs, evidence)
+            return report
+        finally:
+            self._logs.close()
+            self._client.close()
 
+    def _evidence(self, cut: Cut, former: list[Account]) -> Evidence:
+        logs = self._logs
+        topics = (logs.raw, logs.accepted, logs.prepared, logs.rejected)
+        return Evidence(
+            accounts=cut.accounts,
+            logs={topic: logs.logs[topic].hex() for topic in topics},
+            readers=logs.readers,
+            partitions=self._settings.topics.partitions,
+            waiting=cut.waiting,
+            raw=[self._counted(raw) for raw in cut.raw],
+            landings=landings(logs, cut.accounts, self._client),
+            former=former,
+            shows_aborted=self._settings.broker.embedded,
+        )
 
-def _landings(observer: Observer, accounts: list[Account]) -> list[Landing]:
-    settings = observer.settings
-    tables = {
-        settings.topics.named("events.prepared"): "events",
-        settings.topics.named("events.rejected"): "rejected_events",
-    }
-    client = new_client(settings.clickhouse)
-    try:
-        found = []
-        for account in accounts:
-            if account.hop.startswith("deliver-"):
-                for log in account.logs:
-                    live = log.topic in tables and log.log == observer.logs[log.topic].hex()
-                    if live and log.position:
-                        found.append(_landing(observer, client, account, log, tables[log.topic]))
-        return found
-    finally:
-        client.close()
+    def _counted(self, raw: RawLog) -> RawLog:
+        """Where accept has passed more offsets than it counts records, count what is there."""
+        account = raw.account
+        first = max(raw.first, account.start)
+        whole = account.position - account.start - account.expired == account.rows
+        if whole or (account.position - first > RECOUNTED_MAX and not self._deep):
+            return raw
+        place = (account.topic, raw.partition)
+        batches = self._logs.between({place: first}, {place: account.position})
+        records = sum(offset < account.position for batch in batches for offset in batch.offsets)
+        return RawLog(raw.partition, account, raw.waiting, raw.first, records)
 
+    def _kept_by_clickhouse(self) -> tuple[dict[str, Account], list[Account]]:
+        """Accounts of this epoch, should the topic have lost them, and those of former epochs.
 
-def _landing(observer: Observer, client: Any, account: Account, log: LogAccount, table: str) -> Landing:
-    """Count the distinct positions; look closer only when some are missing."""
-    rows = sum(fate[3] for fate in log.fates if fate[0] == MOVED)
-    where = f"_log = toUUID('{_dashed(log.log)}') AND _partition = {account.partition} AND _offset < {log.position}"
-    [[present]] = client.query(f"SELECT uniqExact(_offset, _row) FROM {table} WHERE {where}").result_rows
-    collapsed = 0
-    if present < rows and table == "events":
-        place = (log.topic, account.partition)
-        held = {
-            (int(o), int(r)) for o, r in client.query(f"SELECT _offset, _row FROM events WHERE {where}").result_rows
+        A broker that is gone took its topics along; what has come into ClickHouse of its accounts, remains.
+        """
+        query = "SELECT value FROM accounts FINAL WHERE epoch <= {epoch:Int64}"
+        rows: list[Any] = self._client.query(query, parameters={"epoch": self._settings.log_epoch}).result_rows
+        found = [decode_account(value.encode() if isinstance(value, str) else value) for (value,) in rows]
+        present = {
+            f"{account.hop}:{account.partition}": account for account in found if self._is_of_this_epoch(account)
         }
-        collapsed = _collapsed(observer, client, place, log.position, held)
-    return Landing(log.topic, account.hop, rows, int(present), collapsed)
+        return present, [account for account in found if not self._is_of_this_epoch(account)]
+
+    def _is_of_this_epoch(self, account: Account) -> bool:
+        return account.epoch == self._settings.log_epoch
 
 
-def _collapsed(observer: Observer, client: Any, place: Place, position: int, held: set[tuple[int, int]]) -> int:
-    """How many missing positions hold an event that is there under another position: an earlier copy won."""
-    found = 0
-    for uuids in _missing_uuids(observer, place, position, held):
-        query = "SELECT uniqExact(project, uuid) FROM events WHERE (project, uuid) IN {pairs:Array(Tuple(Int64, UUID))}"
-        present = client.query(query, parameters={"pairs": sorted(set(uuids))}).result_rows[0][0]
-        # Several missing positions may hold the same event; each of them is explained by the one that is there.
-        found += len(uuids) if present == len(set(uuids)) else int(present)
-    return found
-
-
-def _missing_uuids(
-    observer: Observer, place: Place, position: int, held: set[tuple[int, int]]
-) -> Iterator[list[tuple[int, str]]]:
-    uuids: list[tuple[int, str]] = []
-    for batch, _ in read_to_end(observer.settings, {place: 0}, observer.logs):
-        for offset, value in zip(batch.offsets, batch.values, strict=True):
-            if offset >= position:
-                break
-            rows: pa.RecordBatch = from_wire(value or b"", PREPARED)
-            missing = [row for row in range(rows.num_rows) if (offset, row) not in held]
-            if missing:
-                chosen = rows.select(["project", "uuid"]).take(pa.array(missing)).to_pylist()
-                uuids += [(int(row["project"]), _dashed(row["uuid"].hex())) for row in chosen]
-            if len(uuids) >= UUIDS_PER_QUERY:
-                yield uuids
-                uuids = []
-    if uuids:
-        yield uuids
-
-
-def _former(settings: Settings, present: list[Account]) -> list[ClosedLog]:
-    """Logs of former epochs, from the accounts that ClickHouse keeps: a broker that is gone took its topics along."""
-    known = {log.log for account in present for log in account.logs}
-    client = new_client(settings.clickhouse)
-    try:
-        query = "SELECT value FROM accounts FINAL WHERE epoch < {epoch:Int64}"
-        values = client.query(query, parameters={"epoch": settings.log_epoch}).result_rows
-    finally:
-        client.close()
-    totals: dict[tuple[str, str, str], int] = {}
-    for (value,) in values:
-        account = decode_account(value.encode() if isinstance(value, str) else value)
-        for log in account.logs:
-            if log.log not in known and not log.topic.endswith("accounts"):
-                key = (account.hop, log.topic, log.log)
-                totals[key] = totals.get(key, 0) + log.rows
-    return [ClosedLog(*key, rows) for key, rows in totals.items()]
-
-
-def _dashed(digits: str) -> str:
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def _pending(cut: Cut) -> bool:
+    return any(raw.waiting for raw in cut.raw) or any(waiting.rows for waiting in cut.waiting)

@@ -1,55 +1,50 @@
-"""What the hops have done and what still lies before them: the accounts, and the logs beyond their positions."""
+"""The accounts as they are published: the newest of every hop and partition."""
 
+import time
 from collections.abc import Iterator
 
-import msgspec
-
 from pipeline.accounts import Account, LogAccount, decode_account
-from pipeline.consumer import LogReader, Place, read_to_end
+from pipeline.consumer import LogReader, Place
+from pipeline.ends import LogEnds
 from pipeline.settings import Settings
 from pipeline.topics import catalogue, topic_ids
-from schemas.batches import check_headers
+from schemas.outcomes import Retry
 
-__all__ = ["Ahead", "Observer"]
-
-_MASK = 0xFFFFFFFFFFFFFFFF
-
-
-class Ahead(msgspec.Struct):
-    """What lies in one log beyond a hop's position, counted in the log itself."""
-
-    rows: int = 0
-    sum: int = 0
+__all__ = ["Observer", "settle_within_s", "unsettled"]
 
 
 class Observer:
-    """Reads the accounts as they are published. One thread uses it; close it after use."""
+    """Reads the accounts. One thread uses it; close it after use. Raises Retry when topics are missing."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.accounts: dict[str, Account] = {}
-        self.logs = topic_ids(settings, [plan.name for plan in catalogue(settings)])
+        names = [plan.name for plan in catalogue(settings)]
+        self.logs = topic_ids(settings, names)
+        missing = [name for name in names if name not in self.logs]
+        if missing:
+            raise Retry(f"topics {', '.join(missing)} do not exist: create them with headrace topics create")
         self._topic = settings.topics.named("accounts")
+        self._ends = LogEnds(settings)
         self._reader = LogReader(settings)
-        self._places = [(self._topic, partition) for partition in range(settings.topics.partitions)]
-        self._lows = {place: self._reader.end(*place)[0] for place in self._places}
+        count = settings.topics.partitions
+        starts = self._ends.starts(self._topic, count)
+        self._lows: dict[Place, int] = {(self._topic, partition): starts[partition] for partition in range(count)}
         self._reader.assign(self._lows, self.logs)
 
-    def hops(self) -> dict[str, tuple[str, ...]]:
-        """Each hop with the topics it reads, accounts left out."""
-        named = self.settings.topics.named
-        found: dict[str, tuple[str, ...]] = {
-            "accept": (named("events.raw"),),
-            "resolve": (named("events.accepted"),),
-        }
-        for destination in self.settings.destinations:
-            found[f"deliver-{destination.name}"] = (named("events.prepared"), named("events.rejected"))
-        return found
-
     def refresh(self) -> dict[str, Account]:
-        """The newest account of every hop and partition, by `<hop>:<partition>`, as of the call."""
-        ends = {place: end for place in self._places if (end := self._reader.end(*place)[1]) > self._lows[place]}
-        while any(self._reader.position(place) < end for place, end in ends.items()):
+        """The newest account of every hop and partition, by `<hop>:<partition>`, as of the call.
+
+        Waits for the transactions that are open at the call, which a dead worker's successor or their time limit
+        ends: behind one, what others have committed long ago would still be hidden. Raises Retry.
+        """
+        deadline = time.monotonic() + settle_within_s(self.settings)
+        ends = self._ends.ends(self._topic, self.settings.topics.partitions)
+        behind = {(self._topic, partition): end for partition, end in ends.items()}
+        behind = {place: end for place, end in behind.items() if end > self._lows[place]}
+        while behind := {place: end for place, end in behind.items() if self._reader.position(place) < end}:
+            if time.monotonic() > deadline:
+                raise unsettled(behind)
             for batch in self._reader.read(0.05):
                 for key, value in zip(batch.keys, batch.values, strict=True):
                     if key and value:
@@ -64,29 +59,19 @@ class Observer:
                     if log.topic == topic and log.log == self.logs[topic].hex():
                         yield account.partition, log
 
-    def ahead(self) -> dict[tuple[str, str], Ahead]:
-        """Per hop and topic, the rows beyond its positions, by reading the logs from there to their ends."""
-        found: dict[tuple[str, str], Ahead] = {}
-        for hop, topics in self.hops().items():
-            for topic in topics:
-                found[(hop, topic)] = self._beyond(hop, topic)
-        return found
-
     def close(self) -> None:
         self._reader.close()
 
-    def _beyond(self, hop: str, topic: str) -> Ahead:
-        raw = topic == self.settings.topics.named("events.raw")
-        count = self.settings.topics.raw_partitions if raw else self.settings.topics.partitions
-        positions: dict[Place, int] = {(topic, partition): 0 for partition in range(count)}
-        positions.update({(topic, partition): log.position for partition, log in self.live(hop, topic)})
-        total = Ahead()
-        for batch, _ in read_to_end(self.settings, positions, self.logs):
-            if raw:
-                total.rows += len(batch)
-                continue
-            for headers in batch.headers:
-                rows, uuid_sum = check_headers(dict(headers or ()))
-                total.rows += rows
-                total.sum = (total.sum + uuid_sum) & _MASK
-        return total
+
+def settle_within_s(settings: Settings) -> float:
+    """The broker aborts a transaction at its time limit, which it looks at every 10 s; and something for the way."""
+    return settings.commit.transaction_timeout_s + 15.0
+
+
+def unsettled(behind: dict[Place, int]) -> Retry:
+    """Somebody's transaction does not end: what is behind it can be neither counted nor missed."""
+    places = ", ".join(f"{topic}[{partition}]" for topic, partition in sorted(behind))
+    return Retry(
+        f"a transaction stays open on {places}, so nobody can tell what is behind it; ask again, and if it remains, "
+        "end it with Kafka's own kafka-transactions.sh find-hanging and abort"
+    )
