@@ -54,16 +54,7 @@ def test_a_zombie_writes_nothing(flowing: Rig) -> None:
     assert {ending.code for ending in flowing.workers.endings} <= {EXIT_BUG}
 
 
-def test_inserts_that_landed_unnoticed_are_recognized_after_a_crash(flowing: Rig) -> None:
-    flowing.proxy.set("swallow")
-    flowing.proxy.wait_until_met(4)
-    flowing.workers.kill(*flowing.workers.of("deliver-clickhouse"))
-    flowing.proxy.set("pass")
-
-    judge(flowing, flowing.feed.pause())
-
-
-def test_an_open_block_is_sent_again_as_it_was_under_other_block_limits(flowing: Rig) -> None:
+def test_a_block_that_landed_unnoticed_is_sent_again_as_it_was_under_other_limits(flowing: Rig) -> None:
     flowing.proxy.set("swallow")
     flowing.proxy.wait_until_met(4)
     flowing.configure(1 - flowing.configuration)

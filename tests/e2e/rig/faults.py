@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline.topics import topic_ids
 from tests.e2e.rig.proxy import Mode
-from tests.e2e.rig.rig import SESSION_S, Rig
+from tests.e2e.rig.rig import PARTITIONS, SESSION_S, Rig
 from tests.e2e.rig.workers import HOPS
 
 __all__ = ["Fault", "schedule", "fresh_event_passes", "FAULTS_OF_ONE_NODE", "FAULTS_OF_THREE_NODES"]
@@ -19,6 +19,7 @@ __all__ = ["Fault", "schedule", "fresh_event_passes", "FAULTS_OF_ONE_NODE", "FAU
 Fault = Callable[[Rig, Random], str]
 """Does its harm and says what it did."""
 DELIVER = "deliver-clickhouse"
+LED = ("events.raw", "events.accepted", "events.prepared", "headrace-resolve-state")
 RESTART_WITHIN_S = 180.0
 """Three nodes and six workers on two busy cores."""
 PAST_EVERY_TIMEOUT_S = 33.0
@@ -59,8 +60,8 @@ def restart_the_broker(rig: Rig, chance: Random) -> str:
 
 def kill_a_leader(rig: Rig, chance: Random) -> str:
     """kill -9 of the node that leads some partition; another takes over, then it comes back."""
-    topic = chance.choice(["events.raw", "events.accepted", "events.prepared", "headrace-resolve-state"])
-    node = rig.kafka.leader(topic, chance.randrange(4)) or 1
+    topic = chance.choice(LED)
+    node = rig.kafka.leader(topic, chance.randrange(PARTITIONS)) or 1
     rig.kafka.kill(node)
     time.sleep(chance.uniform(3, 8))
     rig.kafka.restart(node, RESTART_WITHIN_S)
@@ -75,6 +76,17 @@ def pause_a_broker(rig: Rig, chance: Random) -> str:
     rig.kafka.resume(node)
     rig.kafka.wait_until_ready(RESTART_WITHIN_S)
     return f"node {node} was silent for {PAST_EVERY_TIMEOUT_S} s"
+
+
+def freeze_a_leader(rig: Rig, chance: Random) -> str:
+    """The node that leads some partition freezes, loses its leadership, and wakes up believing in it."""
+    topic = chance.choice(LED)
+    node = rig.kafka.leader(topic, chance.randrange(PARTITIONS)) or 1
+    rig.kafka.pause(node)
+    time.sleep(chance.uniform(8, 14))
+    rig.kafka.resume(node)
+    rig.kafka.wait_until_ready(RESTART_WITHIN_S)
+    return f"froze node {node}, a leader of {topic}"
 
 
 def clickhouse_refuses(rig: Rig, chance: Random) -> str:
@@ -166,9 +178,7 @@ FAULTS_OF_ONE_NODE: tuple[Fault, ...] = (
 )
 FAULTS_OF_THREE_NODES: tuple[Fault, ...] = (
     kill_a_leader,
-    kill_a_leader,
-    pause_a_broker,
-    wake_a_zombie,
+    freeze_a_leader,
     wake_a_zombie,
     kill_a_worker,
     clickhouse_cuts_inserts,
