@@ -1,9 +1,11 @@
 """Blocks into a real ClickHouse engine, over HTTP: every row once, whatever is sent again and in what order."""
 
 import itertools
+import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 from destinations.clickhouse import Config, migrate, pending
 from destinations.clickhouse.errors import CONTENT_CODES, RETRYABLE_CODES
 from destinations.clickhouse.migrate import migrations, preparation, render
+from destinations.clickhouse.reference import tables
 from destinations.clickhouse.sift import sift
 from schemas.batches import PREPARED, REJECTED
 from schemas.block import Part, parts_by_month, whole
@@ -222,6 +225,27 @@ def test_the_ddl_for_a_cluster_parses(warehouse: Warehouse) -> None:
 
     for statement in statements:
         assert warehouse.ask(f"EXPLAIN AST {statement}")[0][0].startswith("Create")
+
+
+def test_the_engine_has_the_columns_that_the_page_tells(warehouse: Warehouse) -> None:
+    query = "SELECT name, type, comment FROM system.columns WHERE table = '{}' AND database = currentDatabase()"
+
+    for table in tables():
+        if table.kind == "table":
+            told = [(column.name, column.type, column.meaning) for column in table.columns]
+            assert sorted(warehouse.ask(query.format(table.name))) == sorted(told)
+
+
+def test_every_statement_on_the_page_runs(warehouse: Warehouse) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
+    examples = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert len(examples) >= 5
+
+    warehouse.run(*examples)
+    warehouse.destination().insert(block(prepared(3, properties=[b'{"$current_url":"/a"}'] * 3)))
+
+    assert warehouse.ask("SELECT DISTINCT my_page FROM events") == [("/a",)]
+    assert warehouse.one("SELECT uniqExactMerge(uuids) FROM my_totals") == 3
 
 
 @pytest.mark.parametrize("code", sorted(CONTENT_CODES.keys() | RETRYABLE_CODES.keys()))

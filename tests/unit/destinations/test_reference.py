@@ -1,0 +1,31 @@
+"""docs/tables.md is what the DDL says."""
+
+from pathlib import Path
+
+from destinations.clickhouse.reference import Column, tables, tables_page
+
+PAGE = Path(__file__).parents[3] / "docs" / "tables.md"
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text() == tables_page(), "run python -m destinations.clickhouse.reference docs/tables.md"
+
+
+def test_every_table_and_view_is_on_it() -> None:
+    assert [(table.kind, table.name) for table in tables()] == [
+        ("table", "events"),
+        ("view", "events_resolved"),
+        ("view", "usage_daily"),
+        ("table", "rejected_events"),
+        ("table", "accounts"),
+        ("table", "schema_migrations"),
+    ]
+
+
+def test_a_column_is_told_with_its_type_and_meaning() -> None:
+    events = next(iter(tables()))
+
+    assert events.columns[0] == Column("uuid", "UUID", "The event's identity within its project and distinct id")
+    assert (events.columns[-1].name, events.columns[-1].type) == ("_inserted_at", "DateTime64(3, 'UTC')")
+    assert events.partition == "toYYYYMM(timestamp)"
+    assert events.key == "project, toDate(timestamp), event, cityHash64(distinct_id), cityHash64(uuid)"
