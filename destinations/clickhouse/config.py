@@ -21,7 +21,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cluster: str = ""
     """Name of the cluster: tables become replicated and distributed, and DDL runs ON CLUSTER."""
     compression: Literal["none", "lz4"] = "none"
-    """Of inserts. lz4 costs 0.3 µs an event and saves two thirds of the network."""
+    """Of inserts. lz4 costs the worker 1.4 µs an event and saves two thirds of the network."""
     connect_timeout_s: float = 10.0
     """How long a connection may take."""
     insert_timeout_s: float = 120.0
