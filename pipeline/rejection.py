@@ -12,6 +12,9 @@ from schemas.record import Headers, RawBatch
 
 __all__ = ["rejected_records", "rejected_rows"]
 
+LAST_MS = 9_214_646_399_999
+"""The end of 2261: a producer may write any time into a record, and a column holds no more."""
+
 
 def rejected_records(records: RawBatch, found: Sequence[tuple[int, Rejected]]) -> pa.RecordBatch:
     """Rows for raw records: `found` pairs an index of the batch with its rejection."""
@@ -25,7 +28,7 @@ def rejected_records(records: RawBatch, found: Sequence[tuple[int, Rejected]]) -
         partition=records.partition,
         offsets=[records.offsets[index] for index in indexes],
         rows=[0] * len(indexes),
-        micros=[records.timestamps[index] * 1000 for index in indexes],
+        micros=[min(max(records.timestamps[index], 0), LAST_MS) * 1000 for index in indexes],
         keys=[records.keys[index] for index in indexes],
         values=[records.values[index] for index in indexes],
         headers=[_headers(records.headers[index]) for index in indexes],
