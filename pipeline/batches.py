@@ -129,7 +129,16 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _commit_livelock_detector(self) -> None:
-        """Replaces a check that looks at the paused driver and would always complain."""
+        """Replaces a check that looks at the paused driver: stop when the group's coordination has died.
+
+        It tells only those who poll the driver, and nobody does: the worker would sit without partitions for ever.
+        """
+        while not self.should_stop:
+            await self.sleep(2.0)
+            coordinator = getattr(self._thread._consumer, "_coordinator", None)
+            task = getattr(coordinator, "_coordination_task", None)
+            if task is not None and task.done() and not (self.should_stop or self.app.should_stop):
+                self.app.source.stop_on(RuntimeError("the coordination of the consumer group has ended; see above"))
 
     async def highwaters(self, *partitions: Any) -> Mapping[Any, int]:
         """Nobody asks the paused driver."""
