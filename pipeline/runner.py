@@ -55,6 +55,7 @@ class Runner:
         self.awake = asyncio.Event()
         self.awake.set()
         self._generation = 0
+        self._settled = False
         self._closing = False
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -112,7 +113,7 @@ class Runner:
             raise
 
     def is_current(self, generation: int) -> bool:
-        return generation == self._generation
+        return self._settled and generation == self._generation
 
     async def wait_for_room(self) -> None:
         await self._has_room.wait()
@@ -228,8 +229,9 @@ class Runner:
             self.awake.clear()
 
     async def _take_over(self, partitions: set[int]) -> None:
-        self._generation += 1  # what was fetched before belongs to nobody now
         async with self.changing:
+            # Until the reader has the new positions, what it hands over is from the old ones: it is nobody's.
+            self._settled = False
             state_topic = f"{self.settings.app}-{self.hop_name}-state"
             names = [*self.sources, *self.outputs, state_topic]
             logs = await self.until_done(topic_ids, self.settings, names)
@@ -250,6 +252,7 @@ class Runner:
             for work in self.work.values():
                 positions.update(await self.in_thread(work.owned.positions))
             await self._in(self._fetch_thread, self._assign, positions)
+            self._settled = True
             self.awake.set()
             self.weigh()
             say_ready(self.hop_name)
@@ -270,7 +273,9 @@ class Runner:
         self._generation += 1
 
     def _read(self) -> list[tuple[int, RawBatch]]:
-        return [(self._generation, batch) for batch in self._reader.read(1.0)]
+        # Of this thread only, as the assignment is: what a read finds belongs to the assignment it began under.
+        generation = self._generation
+        return [(generation, batch) for batch in self._reader.read(1.0)]
 
     async def _in(self, threads: ThreadPoolExecutor, call: Callable[..., _Result], *arguments: Any) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(threads, call, *arguments)

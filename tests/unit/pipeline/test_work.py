@@ -1,10 +1,16 @@
 """Messages between hops: small pieces are joined, large ones cut, nothing is lost or reordered."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.work import cut, gather
+from pipeline.accounts import LogCounters
+from pipeline.work import PartitionWork, cut, gather
+from schemas.record import RawBatch
 
 
 def numbered(counts: list[int]) -> list[pa.RecordBatch]:
@@ -43,3 +49,14 @@ def test_a_large_piece_is_not_copied() -> None:
     [piece] = numbered([1_000])
 
     assert next(iter(gather([piece], 10))) is piece
+
+
+def test_a_range_that_was_taken_in_is_refused_the_second_time() -> None:
+    hop: Any = SimpleNamespace(outcomes=lambda *_: (), tend=lambda *_: None)
+    owned: Any = SimpleNamespace(counters={"t": LogCounters("t", "00")}, overlay=SimpleNamespace(get=None))
+    work = PartitionWork(hop, owned)
+    batch = RawBatch("t", b"", 0, [0, 1], [0, 0], [b"a", b"b"], [None, None], [None, None])
+    work.absorb(batch)
+
+    with pytest.raises(AssertionError, match="offset 0 again"):
+        work.absorb(batch)
