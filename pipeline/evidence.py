@@ -31,19 +31,18 @@ def run_audit(settings: Settings, wait_s: float = 0.0, deep: bool = False) -> Au
     when a service does not answer.
     """
     deadline = time.monotonic() + wait_s
-    looks = 0
-    while True:
+    for look in range(1, ALARM_AFTER_LOOKS):
         try:
             report = _Audit(settings, deep).report(deadline)
-        except LogChanged as problem:
-            looks += 1
-            if looks >= ALARM_AFTER_LOOKS:
-                raise Retry(f"the logs change while they are audited: {problem}; ask again") from problem
+        except LogChanged:
             continue
-        looks += 1
-        if not report.unaccounted or looks >= ALARM_AFTER_LOOKS:
+        if not report.unaccounted:
             return report
-        time.sleep(looks)
+        time.sleep(look)
+    try:
+        return _Audit(settings, deep).report(deadline, and_where=True)
+    except LogChanged as problem:
+        raise Retry(f"the logs change while they are audited: {problem}; ask again") from problem
 
 
 class _Audit:
@@ -55,8 +54,8 @@ class _Audit:
         self._logs = AuditLogs(settings)
         self._client = new_client(settings.clickhouse)
 
-    def report(self, deadline: float) -> AuditReport:
-        """What this look shows, once nothing is pending or the time is over."""
+    def report(self, deadline: float, and_where: bool = False) -> AuditReport:
+        """What this look shows, once nothing is pending or the time is over; with the traces of what is missing."""
         try:
             kept, former = self._kept_by_clickhouse()
             cut = self._logs.cut(kept)
@@ -65,7 +64,7 @@ class _Audit:
                 cut = self._logs.cut(kept)
             evidence = self._evidence(cut, former)
             report = add_up(evidence)
-            if report.unaccounted:
+            if report.unaccounted and and_where:
                 report.problems += trace(self._logs, evidence)
             return report
         finally:

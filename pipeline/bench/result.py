@@ -161,6 +161,8 @@ class Report(Found, frozen=True):
     date: str
     commit: str
     machine: str
+    load_before: float
+    """Processes that wanted to run before the first was started, over a minute: far above 0, others disturbed it."""
     versions: dict[str, str]
     brokers: dict[str, BrokerResult]
     idle: Idle | None = None

@@ -1,6 +1,7 @@
 """The whole benchmark, part after part, on one broker after the other."""
 
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -50,6 +51,7 @@ def run_benchmark(
 
     Raises Retry when something does not start or a hop is stuck.
     """
+    load = round(os.getloadavg()[0], 1)
     idle = None
     if "idle" in plan.parts:
         tell("idle: headrace up with nothing to do")
@@ -63,6 +65,7 @@ def run_benchmark(
         date=date,
         commit=_commit(),
         machine=machine(),
+        load_before=load,
         versions={"Python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
         brokers=found,
         idle=idle,
@@ -97,8 +100,9 @@ def _measure(stand: Stand, plan: Plan, tell: Tell) -> BrokerResult:
         path, freshness, stall = _measure_path(stand, plan, count, tell)
         found = msgspec.structs.replace(found, path=path, freshness_ms=freshness, stall=stall)
     if "recovery" in parts:
-        tell(f"{stand.kind}: recovery of {min(plan.keys, count):,} keys")
-        found = msgspec.structs.replace(found, recovery=run_recovery(stand, min(plan.keys, count)))
+        keys = plan.keys if stand.kind == "kafka" else min(plan.keys, plan.embedded_events)
+        tell(f"{stand.kind}: recovery of {keys:,} keys")
+        found = msgspec.structs.replace(found, recovery=run_recovery(stand, keys))
     if "hostile" in parts:
         tell(f"{stand.kind}: hostile input")
         found = msgspec.structs.replace(found, hostile=run_hostile(stand, count))

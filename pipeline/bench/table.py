@@ -8,6 +8,8 @@ __all__ = ["render", "put_into", "BEGIN", "END"]
 
 BEGIN = "<!-- figures: written by headrace bench -->"
 END = "<!-- end of figures -->"
+DISTURBED = 1.0
+"""Above it other work shares the cores and their caches: CPU figures then rise by half and more."""
 NAMES = {"kafka": "Apache Kafka", "embedded": "embedded broker"}
 
 
@@ -15,6 +17,8 @@ def render(report: Report) -> str:
     """Everything that was measured, as tables."""
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     pieces = [f"Measured {report.date} at {report.commit} on {report.machine}; {versions}."]
+    if report.load_before > DISTURBED:
+        pieces.append(f"**Disturbed:** the load average was {report.load_before} before it began; measure again.")
     for kind, found in report.brokers.items():
         pieces += [f"### {NAMES[kind]}", f"{found.events:,} events of {found.event_bytes:,} bytes."]
         pieces += _tables(found)

@@ -37,13 +37,21 @@ def test_a_page_without_a_place_says_what_it_lacks() -> None:
 
 
 def test_the_table_names_every_worker_and_the_floor() -> None:
-    report = Report(date="2026-11-20", commit="abc", machine="m", versions={}, brokers={"kafka": RESULT})
+    report = Report(
+        date="2026-11-20", commit="abc", machine="m", load_before=0.0, versions={}, brokers={"kafka": RESULT}
+    )
 
     text = render(report)
 
     assert "| **total** | **19.2** |" in text
     assert "| total over floor | 3.0 × |" in text
     assert all(f"| {hop} | 6.4 | 100,000 | 300 MB |" in text for hop in HOPS)
+
+
+def test_a_run_beside_other_work_says_so() -> None:
+    report = Report(date="d", commit="c", machine="m", load_before=9.5, versions={}, brokers={})
+
+    assert "load average was 9.5" in render(report)
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
