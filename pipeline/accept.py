@@ -47,6 +47,7 @@ def sort_out(records: RawBatch, verdicts: Sequence[Verdict], rules: AcceptRules)
         fates=[*_moved(batch), *_rejected(rejected), *_dropped(dropped)],
         moved=pieces,
         rejected=rejected_records(records, rejected) if rejected else None,
+        repaired=sum(event.repaired for event in events),
     )
 
 

@@ -30,6 +30,8 @@ class LogAccount(msgspec.Struct, frozen=True):
     fates: list[FateRow] = []
     start: int = 0
     """The log's first offset when the hop met it; what was removed before that was never its concern."""
+    repaired: int = 0
+    """Lone surrogates that were replaced by U+FFFD in rows that moved on."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class LogCounters:
         self.sum = 0
         self.expired = 0
         self.start = 0
+        self.repaired = 0
         self._fates: dict[tuple[str, int, str], list[int]] = {}
 
     @classmethod
@@ -63,7 +66,7 @@ class LogCounters:
         counters = cls(account.topic, account.log)
         counters.position, counters.closed = account.position, account.closed
         counters.rows, counters.sum, counters.expired = account.rows, account.sum, account.expired
-        counters.start = account.start
+        counters.start, counters.repaired = account.start, account.repaired
         counters._fates = {(kind, project, detail): [n, total] for kind, project, detail, n, total in account.fates}
         return counters
 
@@ -106,6 +109,7 @@ class LogCounters:
             expired=self.expired,
             fates=fates,
             start=self.start,
+            repaired=self.repaired,
         )
 
 

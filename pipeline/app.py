@@ -1,5 +1,6 @@
 """One hop as a Faust application: group, assignment, agent and table are Faust's, the work is the runner's."""
 
+import ssl
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ from pipeline.logs import configure
 from pipeline.memory import keep_memory, warm_up
 from pipeline.metrics import serve
 from pipeline.runner import Runner
-from pipeline.settings import Settings
+from pipeline.settings import Broker, Settings
 from pipeline.tables import StateTable, TransactionalTableManager
 from schemas.outcomes import Retry
 
@@ -133,6 +134,7 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
     """Faust's settings, each with the reason it is not the default."""
     return {
         "broker": [f"kafka://{server}" for server in settings.broker.bootstrap.split(",")],
+        "broker_credentials": _credentials(settings.broker),
         "TableManager": TransactionalTableManager,
         "store": "memory://",
         "datadir": Path(settings.store.path) / "faust",
@@ -155,3 +157,17 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "stream_buffer_maxsize": 16,
         "consumer_auto_offset_reset": "earliest",
     }
+
+
+def _credentials(broker: Broker) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """What the group driver proves itself with: the same as the clients of pipeline/connection.py."""
+    protocol = broker.security_protocol
+    context = ssl.create_default_context(cafile=broker.ssl_ca_location or None) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=broker.sasl_username,
+            password=broker.sasl_password,
+            mechanism=broker.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

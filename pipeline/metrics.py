@@ -19,6 +19,7 @@ METRICS = {
     "headrace_rows_read": "Rows read of a source; equals the sum of headrace_rows, or an alert must fire.",
     "headrace_position": "The next offset to read of a partition.",
     "headrace_expired_offsets": "Offsets that retention removed before they were read: loss, and a page.",
+    "headrace_repaired_surrogates": "Lone surrogates in accepted events that were replaced by U+FFFD.",
     "headrace_pending_bytes": "Bytes taken in and not yet committed; bounded by commit.pending_bytes_max.",
     "headrace_partitions": "Partitions this worker owns.",
 }
@@ -51,17 +52,24 @@ class WorkerCollector:
         read = CounterMetricFamily(
             "headrace_rows_read", METRICS["headrace_rows_read"], labels=["hop", "topic", "partition"]
         )
+        repaired = CounterMetricFamily(
+            "headrace_repaired_surrogates",
+            METRICS["headrace_repaired_surrogates"],
+            labels=["hop", "topic", "partition"],
+        )
         positions, expired = [], []
         for one in owned:
             for counters in list(one.counters.values()):
                 place = [counters.topic, str(one.partition)]
                 read.add_metric([hop, *place], counters.rows)
+                repaired.add_metric([hop, *place], counters.repaired)
                 positions.append((place, counters.position))
                 expired.append((place, counters.expired))
                 for (kind, project, detail), (count, _sum) in counters.fates().items():
                     rows.add_metric([hop, *place, kind, str(project), "" if kind == "moved" else detail], count)
         yield rows
         yield read
+        yield repaired
         yield self._gauge("headrace_position", positions, ["topic", "partition"])
         yield self._gauge("headrace_expired_offsets", expired, ["topic", "partition"])
 

@@ -37,6 +37,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """(partition of the next topic, its rows), in the order of the batch within each partition."""
     rejected: pa.RecordBatch | None = None
     changes: dict[bytes, bytes | None] = {}
+    repaired: int = 0
+    """Lone surrogates that were replaced in the rows that moved on."""
 
     def __post_init__(self) -> None:
         counted = sum(fate.rows for fate in self.fates)

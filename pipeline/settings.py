@@ -115,7 +115,7 @@ class Deliver(Section, frozen=True):
     rows_max: Positive = 100_000
     """Rows of a block: what is sent again after a crash."""
     bytes_max: Positive = 32 * 1024 * 1024
-    """A block's size opened in memory; while it is sent it is held three times over."""
+    """A block's size opened in memory; while it is sent it is held twice, as columns and as the bytes of the insert."""
     concurrency: Positive = 4
     """Blocks on their way at once, of different partitions."""
 
@@ -192,7 +192,8 @@ class Settings(Section, frozen=True):
     projects: list[Project] = []
     """Whose events are accepted; an event of another token is rejected."""
     registry: str = ""
-    """A folder of .avsc files or the URL of a Confluent-compatible registry."""
+    """A folder of .avsc files or the URL of a Confluent-compatible registry; a user and a password in it are shown
+    nowhere."""
     limits: Limits = Limits()
     dedup: DedupRules = DedupRules()
     commit: Commit = Commit()
@@ -204,6 +205,10 @@ class Settings(Section, frozen=True):
     destinations: list[DestinationEntry] = msgspec.field(default_factory=lambda: [DestinationEntry(name="clickhouse")])
     """Where events are delivered to, each by workers of its own."""
     clickhouse: ClickHouseConfig = ClickHouseConfig()
+
+    def __repr__(self) -> str:
+        """Without the registry's password: settings end up in tracebacks."""
+        return f"Settings(app={self.app!r}, fingerprint={self.fingerprint()!r})"
 
     def fingerprint(self) -> str:
         """A short name of what decides about events, noted with every commit."""

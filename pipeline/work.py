@@ -86,6 +86,7 @@ class PartitionWork:
     def _add(self, batch: RawBatch, outcome: Outcome) -> None:
         counters = self.owned.counters[batch.topic]
         counters.add_read(outcome.rows, outcome.uuid_sum)
+        counters.repaired += outcome.repaired
         for fate in outcome.fates:
             detail = self._hop.output_log if fate.kind == MOVED else fate.detail
             counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)

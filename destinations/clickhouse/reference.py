@@ -1,12 +1,7 @@
-"""The page docs/tables.md, for analysts: every table, column and view, taken from the DDL that makes them.
-
-python -m destinations.clickhouse.reference docs/tables.md    writes it
-"""
+"""The page docs/tables.md, for analysts: every table, column and view, taken from the DDL that makes them."""
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -168,7 +163,3 @@ def _apart(body: str) -> Iterator[str]:
 
 def _unquoted(text: str) -> str:
     return text.replace("''", "'")
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(tables_page())

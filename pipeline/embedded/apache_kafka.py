@@ -45,7 +45,7 @@ class ApacheKafka:
     """A cluster in a folder. Nodes are numbered from 1; their ports stay the same when they are restarted."""
 
     def __init__(self, directory: Path, nodes: int = 1, settings: Mapping[str, str] | None = None) -> None:
-        """`settings` are broker properties over those of kafka/server.properties."""
+        """`settings` are broker properties over those of kafka/server.properties, with the same names in braces."""
         if nodes not in JAVA:
             raise ValueError("a cluster has 1 or 3 nodes")
         self.directory = directory
@@ -178,7 +178,9 @@ class ApacheKafka:
     def _properties(self, node: int, folder: Path) -> str:
         voters = (f"{other}@127.0.0.1:{port}" for other, port in zip(self.nodes, self._controllers, strict=True))
         template = (files("pipeline.embedded") / "kafka" / "server.properties").read_text()
-        filled = template.format(
+        # The last of two lines with one name counts.
+        template += "".join(f"{name}={value}\n" for name, value in self._settings.items())
+        return template.format(
             node=node,
             port=self._ports[node - 1],
             controller_port=self._controllers[node - 1],
@@ -187,8 +189,6 @@ class ApacheKafka:
             replication=len(self.nodes),
             in_sync=2 if len(self.nodes) == 3 else 1,
         )
-        # The last of two lines with one name counts.
-        return filled + "".join(f"{name}={value}\n" for name, value in self._settings.items())
 
     def _answers(self, node: int) -> bool:
         """Whether the node itself knows every node that was started; the others may believe in it too long."""

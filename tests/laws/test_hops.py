@@ -66,6 +66,13 @@ def test_accept_keeps_the_order_within_a_distinct_id_and_its_partition(values: l
         assert all(offsets == sorted(offsets) for offsets in by_id.values())  # type: ignore[type-var]
 
 
+def test_replaced_surrogates_of_accepted_rows_are_counted() -> None:
+    broken = b'{"token":"phc_1","event":"e","distinct_id":"a\\ud800","properties":{"p":"\\udfff"}}'
+    refused = b'{"token":"nobody","event":"e","distinct_id":"a\\ud800"}'
+
+    assert accept(batch_of([raw("ada", 1), broken, refused]), RULES).repaired == 2
+
+
 class State(dict[bytes, bytes]):
     def take(self, changes: Mapping[bytes, bytes | None]) -> None:
         for key, value in changes.items():

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,7 +33,8 @@ class Ending(msgspec.Struct, frozen=True):
 class Workers:
     """Named hop/number, such as `accept/2`. Only processes started here are ever signalled."""
 
-    def __init__(self, folder: Path, config: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, config: Path, environment: Mapping[str, str], hops: Sequence[str] = HOPS) -> None:
+        self._hops = hops
         self._folder = folder
         self._config = config
         self._environment = {**os.environ, **environment}
@@ -51,7 +52,7 @@ class Workers:
 
     def start(self, each: int) -> None:
         """Start so many workers of every hop, and keep them running."""
-        for hop in HOPS:
+        for hop in self._hops:
             for number in range(1, each + 1):
                 self._running[f"{hop}/{number}"] = self._launch(f"{hop}/{number}")
         self._keeper.start()

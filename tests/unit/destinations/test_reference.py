@@ -1,14 +1,6 @@
-"""docs/tables.md is what the DDL says."""
+"""What docs/tables.md tells is taken from the DDL."""
 
-from pathlib import Path
-
-from destinations.clickhouse.reference import Column, tables, tables_page
-
-PAGE = Path(__file__).parents[3] / "docs" / "tables.md"
-
-
-def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == tables_page(), "run python -m destinations.clickhouse.reference docs/tables.md"
+from destinations.clickhouse.reference import Column, tables
 
 
 def test_every_table_and_view_is_on_it() -> None:

@@ -13,7 +13,7 @@ def scraped() -> str:
     counters.add_read(3, 0)
     counters.count("moved", 1, "cd" * 16, 2, 9)
     counters.count("rejected", 0, "not_json", 1)
-    counters.position = 7
+    counters.position, counters.repaired = 7, 2
     owned = SimpleNamespace(partition=4, counters={"events.raw": counters})
     runner = SimpleNamespace(hop_name="accept", work={4: SimpleNamespace(owned=owned, bytes=5)})
     registry = CollectorRegistry()
@@ -27,6 +27,7 @@ def test_every_fate_is_a_counter_of_its_own() -> None:
     assert 'headrace_rows_total{detail="not_json",fate="rejected",hop="accept",partition="4",project="0"' in text
     assert 'headrace_rows_read_total{hop="accept",partition="4",topic="events.raw"} 3.0' in text
     assert 'headrace_position{hop="accept",partition="4",topic="events.raw"} 7.0' in text
+    assert 'headrace_repaired_surrogates_total{hop="accept",partition="4",topic="events.raw"} 2.0' in text
 
 
 def test_only_named_metrics_are_shown_and_each_is_explained() -> None:
