@@ -12,9 +12,13 @@ check on the bytes is conservative, so that no limit is ever skipped:
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Protocol
 
 import msgspec
 import numpy
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from schemas.event import Event
 from schemas.identifiers import record_uuid
@@ -31,93 +35,141 @@ RECORDS_AT_ONCE = 256
 """Some 300 KB of text: looked through several times, it stays in the processor's cache."""
 _MICROSECOND = timedelta(microseconds=1)
 _DOLLAR, _BACKSLASH, _U = b"$\\u"
+_BRACE, _DASH = b"{-"
+_DASHES = [8, 13, 18, 23]
+_MICROS = pa.timestamp("us", tz="UTC")
 _SET, _UNSET = int.from_bytes(b"set"), int.from_bytes(b"uns")
 """`$set`, `$set_once` and `$unset` may stand inside the properties; three letters tell."""
 
 
-class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Plain(Protocol):
     """Only the commonest keys and types: with any other the record takes the careful way."""
 
     token: str
     event: str
     distinct_id: str
-    uuid: str = ""
-    timestamp: str = ""
-    historical: bool = False
-    properties: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-_decode = msgspec.json.Decoder(_Plain).decode
+    uuid: str
+    timestamp: str
+    historical: bool
+    properties: msgspec.Raw
 
 
 def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> list[Event | None]:
     """The event of each record that is plain in every respect; None means nothing but "look closer"."""
-    event_of = _rules(batch, projects, limits)
+    decode = _decoder(limits)
+    known = {token: project for token, project in projects.items() if token.isascii()}
     longest = min(limits.keys * KEY_BYTES_MIN, limits.event_bytes)
     events: list[Event | None] = []
     for start in range(0, len(batch), RECORDS_AT_ONCE):
         values = batch.values[start : start + RECORDS_AT_ONCE]
+        headers = batch.headers[start : start + RECORDS_AT_ONCE]
         lines = [value if value and len(value) <= longest else b"" for value in values]
-        for index, (line, ordinary) in enumerate(zip(lines, _ordinary(lines, limits), strict=True), start):
-            plain = _decoded(line) if ordinary and not _is_marked(batch.headers[index]) else None
-            events.append(None if plain is None else event_of(plain, index))
+        plains = [
+            _decoded(decode, line) if ordinary and not (marks and _is_marked(marks)) else None
+            for line, marks, ordinary in zip(lines, headers, _ordinary(lines, limits), strict=True)
+        ]
+        events += _events(batch, start, plains, known, limits)
     return events
 
 
-def _rules(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> Callable[[_Plain, int], Event | None]:
-    """Every rule on a field, with what is the same for the whole batch at hand: a tenth faster than looking it up."""
-    timestamps, project_of = batch.timestamps, projects.get
-    distinct_id_chars, event_name_chars = limits.distinct_id_chars, limits.event_name_chars
-    token_bytes, future_us = limits.token_bytes, limits.future_s * 1_000_000
+@lru_cache(maxsize=16)
+def _decoder(limits: Limits) -> Callable[[bytes], _Plain]:
+    """Reads plain records; the parser checks the lengths as it goes, which costs nothing."""
 
-    def event_of(plain: _Plain, index: int) -> Event | None:
-        received_us = timestamp = timestamps[index] * 1000
-        token, name, distinct_id, sent_uuid = plain.token, plain.event, plain.distinct_id, plain.uuid
+    class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+        token: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.token_bytes)]
+        event: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.event_name_chars)]
+        distinct_id: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.distinct_id_chars)]
+        uuid: Annotated[str, msgspec.Meta(min_length=36, max_length=36)] = ""
+        timestamp: str = ""
+        historical: bool = False
+        properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+    return msgspec.json.Decoder(Plain).decode
+
+
+def _events(
+    batch: RawBatch, start: int, plains: list[_Plain | None], projects: Mapping[str, int], limits: Limits
+) -> list[Event | None]:
+    """Every rule that is left. uuids and timestamps are read together: one by one they cost four times as much."""
+    events: list[Event | None] = [None] * len(plains)
+    found = [index for index, plain in enumerate(plains) if plain is not None]
+    kept = [plain for plain in plains if plain is not None]
+    places = [start + index for index in found]
+    received = numpy.fromiter([batch.timestamps[place] for place in places], numpy.int64, len(places)) * 1000
+    sent = _micros([plain.timestamp for plain in kept], received)
+    good = (sent >= 0) & (sent < END_US) & (received >= 0) & (received < END_US)
+    timestamps = numpy.where(sent <= received + limits.future_s * 1_000_000, sent, received)
+    rows = zip(
+        found, kept, _uuids(batch, places, kept), good.tolist(), timestamps.tolist(), received.tolist(), strict=True
+    )
+    project_of = projects.get
+    for index, plain, uuid, in_range, timestamp, received_us in rows:
+        project = project_of(plain.token)
         properties = bytes(plain.properties)
-        project = project_of(token)
-        try:
-            if plain.timestamp:
-                # Without a zone this raises TypeError: the careful way knows that it is UTC.
-                timestamp = (datetime.fromisoformat(plain.timestamp) - EPOCH) // _MICROSECOND
-            uuid = _uuid(sent_uuid) if sent_uuid else record_uuid(batch.topic_id, batch.partition, batch.offsets[index])
-        except (ValueError, TypeError, OverflowError):
-            return None
-        if (
-            project is None
-            or not 0 < len(distinct_id) <= distinct_id_chars
-            or not 0 < len(name) <= event_name_chars
-            or not 0 < len(token) <= token_bytes
-            or not token.isascii()
-            or properties[0] != 0x7B
-            or not 0 <= timestamp < END_US
-            or not 0 <= received_us < END_US
-        ):
-            return None
-        return Event(
-            uuid=uuid,
-            project=project,
-            event=name,
-            distinct_id=distinct_id,
-            timestamp=timestamp if timestamp <= received_us + future_us else received_us,
-            received_at=received_us,
-            properties=properties,
-            historical=plain.historical,
-        )
-
-    return event_of
+        if project is not None and uuid is not None and in_range and properties[0] == _BRACE:
+            events[index] = Event(
+                uuid=uuid,
+                project=project,
+                event=plain.event,
+                distinct_id=plain.distinct_id,
+                timestamp=timestamp,
+                received_at=received_us,
+                properties=properties,
+                historical=plain.historical,
+            )
+    return events
 
 
-def _uuid(text: str) -> bytes:
-    """The 16 bytes of a uuid with its dashes. Raises ValueError for any other text."""
-    value = bytes.fromhex(text.replace("-", ""))
-    if len(value) != 16 or len(text) != 36 or text[8:24:5] != "----":
-        raise ValueError("not a uuid")
-    return value
-
-
-def _decoded(line: bytes) -> _Plain | None:
+def _micros(texts: list[str], received: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
+    """When each was sent, in microseconds; the receipt where that was not said, -1 where it is unclear."""
     try:
-        return _decode(line)
+        # Takes less than `fromisoformat`, and the same for what it takes: no time without a zone, either.
+        whole = pa.array(texts, pa.string()).cast(_MICROS)
+    except pa.ArrowInvalid:
+        pairs = zip(texts, received.tolist(), strict=True)
+        return numpy.array([_micros_of(text) if text else other for text, other in pairs], numpy.int64)
+    return numpy.asarray(whole.cast(pa.int64()))
+
+
+def _micros_of(text: str) -> int:
+    try:
+        # Without a zone this raises TypeError: the careful way knows that it is UTC.
+        return (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
+    except (ValueError, TypeError, OverflowError):
+        return -1
+
+
+def _uuids(batch: RawBatch, places: list[int], plains: list[_Plain]) -> list[bytes | None]:
+    """The 16 bytes of each uuid; None where the text has 36 characters and is none."""
+    texts = [plain.uuid for plain in plains]
+    if "" not in texts:
+        joined = "".join(texts)
+        try:
+            signs = numpy.frombuffer(joined.encode("ascii"), numpy.uint8).reshape(-1, 36)
+            whole = bytes.fromhex(joined.replace("-", ""))
+        except ValueError:
+            whole = b""
+        if len(whole) == 16 * len(texts) and (signs[:, _DASHES] == _DASH).all():
+            return [whole[at : at + 16] for at in range(0, len(whole), 16)]
+    return [
+        _uuid(text) if text else record_uuid(batch.topic_id, batch.partition, batch.offsets[place])
+        for text, place in zip(texts, places, strict=True)
+    ]
+
+
+def _uuid(text: str) -> bytes | None:
+    """The 16 bytes of a uuid with its dashes; None for any other text."""
+    try:
+        value = bytes.fromhex(text.replace("-", ""))
+    except ValueError:
+        return None
+    return value if len(value) == 16 and text[8:24:5] == "----" else None
+
+
+def _decoded(decode: Callable[[bytes], _Plain], line: bytes) -> _Plain | None:
+    try:
+        return decode(line)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
@@ -144,7 +196,7 @@ def _ordinary(lines: Sequence[bytes], limits: Limits) -> list[bool]:
     ordinary: list[bool] = (numpy.diff(sums[ends], prepend=0) <= limits.depth).tolist()
     if text.isascii():
         return ordinary
-    return [good and _is_utf8(line) for good, line in zip(ordinary, lines, strict=True)]
+    return [good and (line.isascii() or _is_utf8(line)) for good, line in zip(ordinary, lines, strict=True)]
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -155,6 +207,6 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _is_marked(headers: Headers | None) -> bool:
+def _is_marked(headers: Headers) -> bool:
     """The importer marks lines it could not parse."""
-    return bool(headers) and any(name == UNPARSABLE_LINE_HEADER for name, _ in headers or ())
+    return any(name == UNPARSABLE_LINE_HEADER for name, _ in headers)

@@ -21,11 +21,13 @@ NAMES = """
 """
 names = st.sampled_from(NAMES.split())
 objects = st.dictionaries(names | texts, trees, max_size=12)
+TIMES = r"(19|20)\d\d-[01]\d-[0-3]\d([T ][0-2]\d(:?[0-6]\d(:?[0-6]\d([.,]\d{1,9})?)?)?([Zz]|[+-][0-2]\d(:?[0-6]\d)?)?)?"
+times = st.from_regex(TIMES, fullmatch=True) | st.datetimes().map(lambda when: when.isoformat() + "Z")
 likely = st.fixed_dictionaries(
     {"token": st.just("phc_1"), "event": texts, "distinct_id": texts},
     optional={
         "uuid": texts | st.uuids().map(str),
-        "timestamp": texts | st.datetimes().map(lambda when: when.isoformat() + "Z"),
+        "timestamp": texts | times,
         "properties": objects,
         "type": st.sampled_from(["track", "page", "odd"]),
         "$set": trees,
