@@ -15,7 +15,7 @@ from pipeline.destinations import destination_named
 from pipeline.hops import AcceptHop, ResolveHop
 from pipeline.interval import IntervalRunner
 from pipeline.logs import configure
-from pipeline.memory import keep_memory, warm_up
+from pipeline.memory import warm_up
 from pipeline.metrics import serve
 from pipeline.runner import Runner
 from pipeline.settings import Broker, Settings
@@ -35,7 +35,6 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
     """
     configure(settings.log_level, as_json)
     (Path(settings.store.path) / "faust").mkdir(parents=True, exist_ok=True)
-    keep_memory()
     warm_up()
     app = build(settings, hop)
     worker = app.Worker(loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True)

@@ -31,8 +31,8 @@ __all__ = ["Stand", "BrokerKind"]
 
 BrokerKind = Literal["kafka", "embedded"]
 START_S = 60.0
-# As many partitions as each has by default: the embedded broker is for a laptop.
-_PARTITIONS: dict[BrokerKind, int] = {"kafka": 8, "embedded": 4}
+PARTITIONS = 4
+"""Of every topic: two workers a hop on each of two cores would be the most that this machine could use."""
 
 
 class Stand:
@@ -49,10 +49,9 @@ class Stand:
         try:
             bootstrap = self._start_broker()
             url = self._start_clickhouse()
-            partitions = _PARTITIONS[self.kind]
             self.settings = Settings(
                 broker=Broker(bootstrap=bootstrap, embedded=self.kind == "embedded"),
-                topics=Topics(partitions=partitions, raw_partitions=partitions),
+                topics=Topics(partitions=PARTITIONS, raw_partitions=PARTITIONS),
                 registry=str(self._registry()),
                 projects=[Project(id=1, name="demo", tokens=["demo"])],
                 store=Store(path=str(self.folder / "state")),

@@ -20,6 +20,9 @@ def entry(hop: str, name: str | None, as_json: bool, config: Path | None) -> Non
     """
     if (hop == "deliver") != (name is not None):
         fail("run accept and run resolve take no name; run deliver takes a destination's name", EXIT_USAGE)
+    from pipeline.memory import keep_memory
+
+    keep_memory()
     from pipeline.configuration import connected
 
     settings = connected(config)

@@ -86,7 +86,7 @@ def resolved(batches: list[pa.RecordBatch], state: State) -> list[bytes]:
     """The uuids that go on, after resolving the batches one after the other."""
     moved: list[bytes] = []
     for offset, rows in enumerate(batches):
-        outcome = resolve(AcceptedBatch(b"A" * 16, 0, offset, rows), state.get, RESOLVE)
+        outcome = resolve(AcceptedBatch.joined(b"A" * 16, 0, [(offset, rows)]), state.get, RESOLVE)
         state.take(outcome.changes)
         moved += [uuid for _, piece in outcome.moved for uuid in piece.column("uuid").to_pylist()]
     return moved
@@ -108,6 +108,20 @@ def test_resolve_may_be_given_a_batch_cut_anywhere(values: list[bytes], at: int)
     assert whole == cut_state
 
 
+@given(st.lists(good, min_size=1, max_size=30), st.integers(1, 29))
+def test_joined_messages_keep_the_place_of_every_row(values: list[bytes], at: int) -> None:
+    rows = one_batch(values)
+    parts = [(offset, part) for offset, part in ((5, rows.slice(0, at)), (9, rows.slice(at))) if part.num_rows]
+
+    outcome = resolve(AcceptedBatch.joined(b"A" * 16, 0, parts), {}.get, RESOLVE)
+
+    raw = {(offset, row): one for offset, part in parts for row, one in enumerate(part.to_pylist())}
+    for _, moved in outcome.moved:
+        for one in moved.to_pylist():
+            sent = raw[one["accepted_offset"], one["accepted_row"]]
+            assert (one["uuid"], one["properties"]) == (sent["uuid"], sent["properties"])
+
+
 @given(st.lists(good, min_size=1, max_size=30))
 def test_twice_is_once(values: list[bytes]) -> None:
     rows = one_batch(values)
@@ -123,7 +137,7 @@ def test_twice_is_once(values: list[bytes]) -> None:
 def test_every_uuid_that_went_in_is_counted_where_it_went(values: list[bytes]) -> None:
     rows = one_batch(values)
 
-    outcome = resolve(AcceptedBatch(b"A" * 16, 0, 0, rows), {}.get, RESOLVE)
+    outcome = resolve(AcceptedBatch.joined(b"A" * 16, 0, [(0, rows)]), {}.get, RESOLVE)
 
     assert sum(fate.uuid_sum for fate in outcome.fates) % 2**64 == outcome.uuid_sum == hash_of(rows.column("uuid"))
 
