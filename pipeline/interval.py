@@ -2,7 +2,6 @@
 
 import asyncio
 from functools import partial
-from time import monotonic
 
 from pipeline.hops import Hop
 from pipeline.ownership import Logs, Owned
@@ -12,10 +11,6 @@ from pipeline.work import PartitionWork
 from schemas.record import RawBatch
 
 __all__ = ["IntervalRunner"]
-
-REST = 2.0
-"""Between two commits at least so many times what the last one took: a third of the time at most goes into them."""
-REST_MAX_S = 1.0
 
 
 class IntervalRunner(Runner):
@@ -57,21 +52,16 @@ class IntervalRunner(Runner):
         return pending
 
     async def _commit_for_ever(self) -> None:
-        took_s = 0.0
         while True:
             await self._pending.wait()
-            # Where a commit takes long, brokers or processors are short: fewer and larger ones are what helps.
-            wait_s = max(self.settings.commit.interval_ms / 1000, min(REST * took_s, REST_MAX_S))
             try:
-                await asyncio.wait_for(self._plenty.wait(), wait_s)
+                await asyncio.wait_for(self._plenty.wait(), self.settings.commit.interval_ms / 1000)
             except TimeoutError:
                 pass  # the ordinary case: the interval is over before much has gathered
             await self.awake.wait()
             async with self.changing:
                 if self.awake.is_set():
-                    began_s = monotonic()
                     await self.commit_pending()
-                    took_s = monotonic() - began_s
 
     async def commit_pending(self) -> None:
         """Freeze, verify, write all partitions at once, settle. Work on the next batches goes on meanwhile."""
