@@ -19,7 +19,7 @@ from pipeline.bench.hostile import run_hostile
 from pipeline.bench.idle import run_idle
 from pipeline.bench.processes import machine
 from pipeline.bench.recovery import run_recovery
-from pipeline.bench.result import BrokerResult, Freshness, PathRun, Report, Stall
+from pipeline.bench.result import BrokerResult, Report
 from pipeline.bench.stall import run_stall
 from pipeline.bench.stand import BrokerKind, Stand
 
@@ -97,8 +97,7 @@ def _measure(stand: Stand, plan: Plan, tell: Tell) -> BrokerResult:
         floor = measure_floor(settings, count)
         found = msgspec.structs.replace(found, floor=floor, hops=run_hops(stand, settings, count))
     if {"path", "freshness", "stall"} & set(parts):
-        path, freshness, stall = _measure_path(stand, plan, count, tell)
-        found = msgspec.structs.replace(found, path=path, freshness_ms=freshness, stall=stall)
+        found = _measure_path(found, stand, plan, tell)
     if "recovery" in parts:
         keys = plan.keys if stand.kind == "kafka" else min(plan.keys, plan.embedded_events)
         tell(f"{stand.kind}: recovery of {keys:,} keys")
@@ -109,21 +108,23 @@ def _measure(stand: Stand, plan: Plan, tell: Tell) -> BrokerResult:
     return found
 
 
-def _measure_path(stand: Stand, plan: Plan, count: int, tell: Tell) -> tuple[PathRun, Freshness | None, Stall | None]:
-    """The three hops at once; then, as long as they run, freshness at half their pace; then the stall."""
+def _measure_path(found: BrokerResult, stand: Stand, plan: Plan, tell: Tell) -> BrokerResult:
+    """The three hops at once; then, as long as they run, freshness at half their pace and less; then the stall."""
+    count = found.events
     settings = stand.installation("path")
     tell(f"{stand.kind}: producing {count:,} events for all hops at once")
     stand.fill(settings, records(count))
-    freshness = stall = None
+    freshness = light = stall = None
     with ExitStack() as everyone:
         path = run_path(stand, settings, count, everyone)
         tell(f"{stand.kind}: {path.events_per_s:,} events/s with everything on this machine")
         if "freshness" in plan.parts:
             freshness = run_freshness(settings, path.events_per_s // 2, plan.freshness_s)
+            light = run_freshness(settings, path.events_per_s // 5, plan.freshness_s)
     if "stall" in plan.parts:
         tell(f"{stand.kind}: deliver with a ClickHouse that hangs")
         stall = run_stall(stand, settings, count, plan.stall_s)
-    return path, freshness, stall
+    return msgspec.structs.replace(found, path=path, freshness_ms=freshness, freshness_light_ms=light, stall=stall)
 
 
 def _commit() -> str:

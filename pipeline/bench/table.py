@@ -68,8 +68,8 @@ def _hop_row(name: str, run: HopRun) -> tuple[str, str, str, str]:
 
 
 def _others(found: BrokerResult) -> Iterator[tuple[str, str]]:
-    fresh, recovery, hostile, stall = found.freshness_ms, found.recovery, found.hostile, found.stall
-    if fresh:
+    recovery, hostile, stall = found.recovery, found.hostile, found.stall
+    for fresh in filter(None, (found.freshness_ms, found.freshness_light_ms)):
         yield (
             f"freshness at {fresh.load_per_s:,} events/s, {fresh.probes:,} probes",
             f"p50 {fresh.p50:,.0f} · p95 {fresh.p95:,.0f} · p99 {fresh.p99:,.0f} · longest {fresh.longest:,.0f} ms",
