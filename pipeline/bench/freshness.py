@@ -147,4 +147,5 @@ def _look(client: Any, load: _Load, arrived_s: dict[str, float]) -> None:
     ).result_rows
     now_s = time.monotonic()
     for (name,) in rows:
-        arrived_s.setdefault(name, now_s)
+        if name in load.sent_s:  # and not of a measurement before this one
+            arrived_s.setdefault(name, now_s)
