@@ -8,6 +8,7 @@ buffer. It commits nothing: the position is in the commit record, and Faust's ow
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
 
@@ -25,8 +26,8 @@ __all__ = ["BatchConsumer", "BatchSchema", "BatchSource", "BatchTransport", "ack
 class BatchSource(Protocol):
     """Where batches come from: the runner of the hop."""
 
-    async def next_batches(self) -> list[tuple[int, RawBatch]]:
-        """(generation of the assignment, batch) pairs; waits for a while, may return nothing."""
+    async def next_batches(self) -> deque[tuple[int, RawBatch]]:
+        """(generation of the assignment, batch) pairs; waits for a while, may have none. Take out what went on."""
 
     def is_current(self, generation: int) -> bool:
         """Whether batches of this generation may still be worked on."""
@@ -84,10 +85,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
             return
-        for generation, batch in await source.next_batches():
+        batches = await source.next_batches()
+        while batches:
             await source.wait_for_room()
-            if self.flow_active and source.is_current(generation):
+            if not self.flow_active:
+                return
+            generation, batch = batches[0]
+            if source.is_current(generation):
                 await self._deliver(generation, batch)
+            batches.popleft()
         await asyncio.sleep(0)
 
     async def _deliver(self, generation: int, batch: RawBatch) -> None:

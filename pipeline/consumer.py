@@ -50,10 +50,11 @@ class LogReader:
             }
         )
         self._topic_ids: dict[str, bytes] = {}
+        self._next: dict[Place, int] = {}
 
     def assign(self, positions: Mapping[Place, int], topic_ids: Mapping[str, bytes]) -> None:
         """Read these partitions from these offsets, and nothing else."""
-        self._topic_ids = dict(topic_ids)
+        self._topic_ids, self._next = dict(topic_ids), dict(positions)
         self._consumer.assign([TopicPartition(topic, part, at) for (topic, part), at in positions.items()])
 
     def read(self, timeout_s: float) -> list[RawBatch]:
@@ -84,10 +85,12 @@ class LogReader:
                 continue
             by_place.setdefault((message.topic(), message.partition()), []).append(message)
         for (topic, partition), found in by_place.items():
-            yield as_batch(topic, self._topic_ids[topic], partition, found)
+            batch = as_batch(topic, self._topic_ids[topic], partition, found, self._next[topic, partition])
+            self._next[topic, partition] = batch.offsets[-1] + 1
+            yield batch
 
 
-def as_batch(topic: str, topic_id: bytes, partition: int, messages: list[Message]) -> RawBatch:
+def as_batch(topic: str, topic_id: bytes, partition: int, messages: list[Message], after: int) -> RawBatch:
     """Messages of one partition, in columns."""
     return RawBatch(
         topic=topic,
@@ -98,6 +101,7 @@ def as_batch(topic: str, topic_id: bytes, partition: int, messages: list[Message
         values=[message.value() for message in messages],
         keys=[message.key() for message in messages],
         headers=[message.headers() for message in messages],
+        after=after,
     )
 
 

@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 class Queue:
     """Messages of one topic and partition waiting for their block, oldest first."""
 
-    def __init__(self, topic: str, linger_s: float, rows_max: int, bytes_max: int) -> None:
+    def __init__(self, topic: str, linger_s: float, rows_max: int, bytes_max: int, position: int = 0) -> None:
+        """`position` is the first offset to come."""
         self.topic = topic
         self.bytes = 0
         self.rows = 0
@@ -41,9 +42,13 @@ class Queue:
         self._bytes_max = bytes_max
         self._waiting: deque[Unpacked] = deque()
         self._since = 0.0
-        self._next = 0
+        self._next = position
         self.must_end_at: int | None = None
         """The recorded end of a block that was open at take-over: the next block ends exactly there."""
+
+    def expect(self, after: int | None) -> None:
+        """What was read up to there has come. Raises AssertionError: something was read and never handed over."""
+        assert after is None or after <= self._next, f"{self.topic}: read on from {after}, expected {self._next}"
 
     def add(self, message: Unpacked, now_s: float) -> None:
         """Take a message in. After a rebalance that left us the partition, what waits here is read once more."""
@@ -104,8 +109,10 @@ class BlockWork:
 
     def absorb(self, batch: RawBatch) -> None:
         now_s = monotonic()
+        queue = self.queues[batch.topic]
+        queue.expect(batch.after)
         for message in unpack(batch):
-            self.queues[batch.topic].add(message, now_s)
+            queue.add(message, now_s)
         self.arrived.set()
 
     def next_due(self) -> tuple[float | None, Queue | None]:
@@ -147,10 +154,10 @@ class BlockRunner(Runner):
     def begin_work(self, owned: Owned) -> BlockWork:
         limits = self.settings.deliver
         lingers = {self._accounts: limits.accounts_linger_ms / 1000}
-        queues = {
-            topic: Queue(topic, lingers.get(topic, limits.linger_ms / 1000), limits.rows_max, limits.bytes_max)
-            for topic in self.sources
-        }
+        queues = {}
+        for topic in self.sources:
+            linger_s, position = lingers.get(topic, limits.linger_ms / 1000), owned.counters[topic].position
+            queues[topic] = Queue(topic, linger_s, limits.rows_max, limits.bytes_max, position)
         work = BlockWork(owned, queues)
         self._loops[owned.partition] = self.spawn(self._run(work))
         return work

@@ -8,6 +8,7 @@ positions are taken from what was worked on, so it comes again.
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -63,6 +64,8 @@ class Runner:
         self._fetch_thread = ThreadPoolExecutor(1, thread_name_prefix="fetch")
         self._threads = ThreadPoolExecutor(max(8, settings.topics.partitions), thread_name_prefix="commit")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._read_ahead: deque[tuple[int, RawBatch]] = deque()
+        self._reading: asyncio.Task[None] | None = None
 
     # What a kind of runner adds.
 
@@ -101,16 +104,19 @@ class Runner:
         # would hold its folder, and fence the worker that opens it again.
         await asyncio.shield(self.spawn(self._take_over(partitions)))
 
-    async def next_batches(self) -> list[tuple[int, RawBatch]]:
+    async def next_batches(self) -> deque[tuple[int, RawBatch]]:
+        """What was read and not handed on yet; the caller takes out what it has handed on. Reads when it is empty.
+
+        A caller that is cancelled loses nothing: the reader's position has moved, so what it read must not vanish.
+        """
         if self._closing:
             await asyncio.sleep(0.1)
-            return []
-        try:
-            return await self._in(self._fetch_thread, self._read)
-        except BaseException as problem:
-            # Left to Faust it would become an orderly shutdown, with a commit in it.
-            self.stop_on(problem)
-            raise
+        elif not self._read_ahead:
+            if self._reading is None or self._reading.done():
+                # Left to Faust a failure would become an orderly shutdown, with a commit in it.
+                self._reading = self.spawn(self._read_on())
+            await asyncio.shield(self._reading)
+        return self._read_ahead
 
     def is_current(self, generation: int) -> bool:
         return self._settled and generation == self._generation
@@ -221,6 +227,9 @@ class Runner:
                     logger.warning("%s waits %.1f s (attempt %d): %s", self.hop_name, wait_s, attempt, retry.reason)
                 await asyncio.sleep(wait_s)
 
+    async def _read_on(self) -> None:
+        self._read_ahead.extend(await self._in(self._fetch_thread, self._read))
+
     async def _rest(self) -> None:
         if not self.awake.is_set():
             return
@@ -247,10 +256,10 @@ class Runner:
             found = sorted(partitions - set(self.work))
             opened = await asyncio.gather(*(self.in_thread(self._open, partition) for partition in found))
             positions = {}
+            for owned in (*opened, *(work.owned for work in self.work.values())):
+                positions.update(await self.in_thread(owned.positions))
             for owned in opened:
                 self.work[owned.partition] = self.begin_work(owned)
-            for work in self.work.values():
-                positions.update(await self.in_thread(work.owned.positions))
             await self._in(self._fetch_thread, self._assign, positions)
             self._settled = True
             self.awake.set()

@@ -47,6 +47,7 @@ class PartitionWork:
         """Work a batch in. Raises only on a bug: bad input is an outcome."""
         position = self.owned.counters[batch.topic].position
         assert batch.offsets[0] >= position, f"offset {batch.offsets[0]} again, the position is {position}"
+        assert batch.after in (None, position), f"read on from {batch.after}, but the position is {position}"
         for outcome in self._hop.outcomes(batch, self.owned.overlay.get):
             self._add(batch, outcome)
         self.owned.counters[batch.topic].position = batch.offsets[-1] + 1

@@ -24,6 +24,8 @@ class RawBatch(msgspec.Struct, frozen=True, gc=False):
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
     headers: Sequence[Headers | None]
+    after: int | None = None
+    """Where the reader stood before: from there to the first offset there is no record. None where nobody asks."""
 
     @property
     def bytes(self) -> int:

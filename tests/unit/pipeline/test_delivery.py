@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from pipeline.accounts import LogCounters
 from pipeline.deliver import Unpacked
@@ -100,3 +101,12 @@ def test_a_block_that_retention_has_taken_is_waited_for_no_more() -> None:
 
     assert work.next_due()[1] is work.queues["a"]
     assert work.queues["b"].must_end_at is None
+
+
+def test_a_queue_notices_messages_that_were_read_and_never_came() -> None:
+    queue = Queue("t", 1.0, 10, 10, position=5)
+
+    queue.expect(5)
+    queue.expect(3)  # read once more after a rebalance
+    with pytest.raises(AssertionError, match="read on from 7, expected 5"):
+        queue.expect(7)

@@ -60,3 +60,15 @@ def test_a_range_that_was_taken_in_is_refused_the_second_time() -> None:
 
     with pytest.raises(AssertionError, match="offset 0 again"):
         work.absorb(batch)
+
+
+def test_a_batch_that_was_read_and_never_came_is_noticed() -> None:
+    hop: Any = SimpleNamespace(outcomes=lambda *_: (), tend=lambda *_: None)
+    owned: Any = SimpleNamespace(counters={"t": LogCounters("t", "00")}, overlay=SimpleNamespace(get=None))
+    work = PartitionWork(hop, owned)
+    work.absorb(RawBatch("t", b"", 0, [0, 1], [0, 0], [b"a", b"b"], [None, None], [None, None], after=0))
+
+    # Offset 2 is a control record: the reader stood at 2 and found 3.
+    work.absorb(RawBatch("t", b"", 0, [3], [0], [b"c"], [None], [None], after=2))
+    with pytest.raises(AssertionError, match="read on from 6"):
+        work.absorb(RawBatch("t", b"", 0, [6], [0], [b"d"], [None], [None], after=6))
