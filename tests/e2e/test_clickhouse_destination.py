@@ -3,7 +3,6 @@
 import itertools
 import re
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,25 +18,9 @@ from destinations.clickhouse.sift import sift
 from schemas.batches import PREPARED, REJECTED
 from schemas.block import Part, parts_by_month, whole
 from tests.e2e.clickhouse_server import Warehouse
-from tests.e2e.embedded_server import start_server
 from tests.unit.destinations.rows import LOG, block, month, prepared, rejected
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    process, port = start_server(tmp_path_factory.mktemp("clickhouse"))
-    yield port
-    process.terminate()
-    assert process.wait(20) == 0
-
-
-@pytest.fixture
-def warehouse(port: int) -> Iterator[Warehouse]:
-    found = Warehouse(f"http://127.0.0.1:{port}")
-    yield found
-    found.client.close()
 
 
 @pytest.mark.parametrize("compression", ["none", "lz4"])

@@ -1,6 +1,5 @@
 """Rows that ClickHouse refuses: they are found one by one, the others land once, and a wrong table is noticed."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,25 +7,9 @@ import pytest
 from schemas.event import RejectionCode
 from schemas.outcomes import Retry
 from tests.e2e.clickhouse_server import Warehouse
-from tests.e2e.embedded_server import start_server
 from tests.unit.destinations.rows import block, month, prepared
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    process, port = start_server(tmp_path_factory.mktemp("clickhouse"))
-    yield port
-    process.terminate()
-    assert process.wait(20) == 0
-
-
-@pytest.fixture
-def warehouse(port: int) -> Iterator[Warehouse]:
-    found = Warehouse(f"http://127.0.0.1:{port}")
-    yield found
-    found.client.close()
 
 
 def named(*names: str) -> dict[str, list[Any]]:

@@ -7,26 +7,10 @@ import pytest
 
 from schemas.outcomes import Retry
 from tests.e2e.clickhouse_server import Warehouse
-from tests.e2e.embedded_server import start_server
 from tests.e2e.rig.proxy import FaultProxy
 from tests.unit.destinations.rows import block, prepared
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    process, port = start_server(tmp_path_factory.mktemp("clickhouse"))
-    yield port
-    process.terminate()
-    assert process.wait(20) == 0
-
-
-@pytest.fixture
-def warehouse(port: int) -> Iterator[Warehouse]:
-    found = Warehouse(f"http://127.0.0.1:{port}")
-    yield found
-    found.client.close()
 
 
 @pytest.fixture

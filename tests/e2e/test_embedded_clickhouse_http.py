@@ -8,44 +8,17 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.external import ExternalData
 
 from pipeline.embedded.frames import framed, unframed
-from tests.e2e.embedded_server import arrow_stream, get, start_server
+from tests.e2e.embedded_server import arrow_stream, get
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    process, port = start_server(tmp_path_factory.mktemp("clickhouse"))
-    yield port
-    process.terminate()
-    assert process.wait(20) == 0
-
-
-@pytest.fixture(scope="module")
-def client(port: int) -> Iterator[Any]:
-    client = clickhouse_connect.get_client(host="127.0.0.1", port=port)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def table(client: Any) -> str:
-    name = f"t_{uuid.uuid4().hex}"
-    client.command(
-        f"CREATE TABLE {name} (id UUID, n UInt64) ENGINE = MergeTree ORDER BY n "
-        "SETTINGS non_replicated_deduplication_window = 100"
-    )
-    return name
 
 
 @pytest.mark.parametrize(
