@@ -1,0 +1,234 @@
+"""What a distinct id or a person is known by: per property the latest `$set` or `$unset` and the earliest `$set_once`.
+
+Nothing here is a "last value received". Both registers of a property are the extreme of (timestamp, event uuid), so
+events may come in any order and any number of times, and the join of several ids' registers is exact: nothing is
+lost by it, and an id that leaves takes along exactly what it brought.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+__all__ = [
+    "learn",
+    "joined",
+    "view",
+    "shown",
+    "overlaid",
+    "encode_registers",
+    "decode_registers",
+    "PeopleRules",
+    "PropertyEvent",
+    "Learned",
+    "Stamped",
+    "Register",
+    "Registers",
+    "TOO_LARGE",
+    "TOO_MANY",
+]
+
+TOO_LARGE = "person_property_too_large"
+TOO_MANY = "too_many_person_properties"
+"""The codes of the warnings; both are about single properties, the event itself goes on."""
+
+
+class PeopleRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is kept about a distinct id and about a person."""
+
+    keys_max: int = 1_000
+    """The smallest names ever used are kept, unset ones too: the only choice that no order of arrival can change."""
+    value_bytes_max: int = 65_536
+    """A larger value (or name) is refused by its event alone: a document or an image, which nobody filters by."""
+    view_bytes_max: int = 524_288
+    """The view travels with every event; half of what an event itself may weigh."""
+
+
+_DEFAULT = PeopleRules()
+
+
+class PropertyEvent(msgspec.Struct, frozen=True, gc=False):
+    """What one event says about its person; personless events are left out by the caller."""
+
+    timestamp: int
+    """Microseconds since 1970 (UTC)."""
+    uuid: bytes
+    set: bytes = b""
+    set_once: bytes = b""
+    """JSON objects, and below a JSON array of names; empty bytes where the event has none."""
+    unset: bytes = b""
+
+
+class Stamped(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A value with the event that gave it. `value` is JSON as sent; None where the event took the value away."""
+
+    timestamp: int
+    uuid: bytes
+    value: bytes | None
+
+
+class Register(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One property: the latest `$set` or `$unset`, and the earliest `$set_once`. The first counts if it exists."""
+
+    latest: Stamped | None = None
+    earliest: Stamped | None = None
+
+
+Registers = dict[str, Register]
+
+
+class Learned(msgspec.Struct, frozen=True, gc=False):
+    """The registers after some events, and what was refused: (index of the event, code, message)."""
+
+    registers: bytes
+    changed: bool
+    warnings: list[tuple[int, str, str]]
+
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NAMES = msgspec.json.Decoder(list[str])
+_REGISTERS = msgspec.msgpack.Decoder(Registers)
+
+
+def learn(registers: bytes, events: Sequence[PropertyEvent], rules: PeopleRules) -> Learned:
+    """The registers of one distinct id after its events, given in any order.
+
+    `registers` as `encode_registers` gives them, empty bytes for a new id. Raises msgspec.DecodeError where an
+    event's JSON is not what accept lets through: a bug, not a bad record.
+    """
+    known: Registers | None = None
+    warnings: list[tuple[int, str, str]] = []
+    for index, event in enumerate(events):
+        if event.set or event.set_once or event.unset:
+            known = decode_registers(registers) if known is None else known
+            refused = _take(known, event, rules) + _forget_largest(known, rules)
+            warnings += [(index, code, message) for code, message in refused]
+    text = registers if known is None else encode_registers(known)
+    return Learned(text, text != registers, warnings)
+
+
+def joined(parts: Iterable[bytes], rules: PeopleRules) -> bytes:
+    """The join of encoded registers: associative, commutative, idempotent, and never over `keys_max` names."""
+    registers: Registers = {}
+    for part in parts:
+        for name, register in decode_registers(part).items():
+            _put(registers, name, register)
+    _forget_largest(registers, rules)
+    return encode_registers(registers)
+
+
+def view(registers: bytes, rules: PeopleRules) -> bytes:
+    """The current values as the text of a JSON object, in order of the names; see `shown`."""
+    return shown(registers, rules)[0]
+
+
+def shown(registers: bytes, rules: PeopleRules) -> tuple[bytes, int]:
+    """The view, and how many properties it has no room for within `view_bytes_max` (a reason to warn).
+
+    The first property without room ends it: what is missing comes after everything that is there.
+    """
+    known = decode_registers(registers)
+    # After `$unset` only `$set` brings a property back: an unset one hides the earliest `$set_once` too.
+    deciding = ((name, known[name].latest or known[name].earliest) for name in sorted(known))
+    return _text([(name, one.value) for name, one in deciding if one is not None and one.value is not None], rules)
+
+
+def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: PeopleRules = _DEFAULT) -> bytes:
+    """An event's own changes over a view (empty bytes: none yet), within the same limits: what the event carries.
+
+    A view does not tell an unset property from an unknown one, so `set_once` may show one again, in this event only.
+    """
+    if not (set or set_once or unset):
+        return view or b"{}"
+    gone = _names(unset)
+    values = _allowed(set_once, rules)[0]
+    values |= {name: bytes(value) for name, value in _OBJECT.decode(view or b"{}").items()}
+    values |= _allowed(set, rules)[0]
+    kept = [name for name in sorted(values) if name not in gone][: rules.keys_max]
+    return _text([(name, values[name]) for name in kept], rules)[0]
+
+
+def encode_registers(registers: Registers) -> bytes:
+    """Msgpack, in order of the names, so that equal registers are equal bytes; no bytes for none."""
+    return msgspec.msgpack.encode(dict(sorted(registers.items()))) if registers else b""
+
+
+def decode_registers(registers: bytes) -> Registers:
+    """What `encode_registers` wrote. Raises msgspec.DecodeError for anything else."""
+    return _REGISTERS.decode(registers) if registers else {}
+
+
+def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tuple[str, str]]:
+    """Write one event into the registers; returns what was refused. In one event unset beats set."""
+    gone = _names(event.unset)
+    latest, refused = _allowed(event.set, rules)
+    earliest, also_refused = _allowed(event.set_once, rules)
+    changes: dict[str, bytes | None] = {**latest, **{name: None for name in gone if _fits(name, rules)}}
+    for name, value in changes.items():
+        _put(known, name, Register(latest=Stamped(event.timestamp, event.uuid, value)))
+    for name, once in earliest.items():
+        _put(known, name, Register(earliest=Stamped(event.timestamp, event.uuid, once)))
+    unfit = [name for name in gone if not _fits(name, rules)]
+    limit = f"{rules.value_bytes_max} bytes (people.value_bytes_max)"
+    return [
+        (TOO_LARGE, f"the person property {name[:100]!r} is over {limit}: shorten it, or send it as an event property")
+        for name in refused + also_refused + unfit
+    ]
+
+
+def _allowed(text: bytes, rules: PeopleRules) -> tuple[dict[str, bytes], list[str]]:
+    """The properties of a JSON object that are within the limits, and the names of the others."""
+    if not text:
+        return {}, []
+    sent = {name: bytes(value) for name, value in _OBJECT.decode(text).items()}
+    refused = [n for n, value in sent.items() if len(value) > rules.value_bytes_max or not _fits(n, rules)]
+    return {name: value for name, value in sent.items() if name not in refused} if refused else sent, refused
+
+
+def _names(text: bytes) -> list[str]:
+    return _NAMES.decode(text) if text else []
+
+
+def _fits(name: str, rules: PeopleRules) -> bool:
+    return len(name.encode()) <= rules.value_bytes_max
+
+
+def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str]]:
+    """Keep the smallest names only. A name once dropped has enough smaller ones for good, so it is never missed."""
+    dropped = sorted(known)[rules.keys_max :] if len(known) > rules.keys_max else []
+    for name in dropped:
+        del known[name]
+    if not dropped:
+        return []
+    limit = f"{rules.keys_max} person properties (people.keys_max)"
+    message = f"over {limit}: {len(dropped)} not kept, from {dropped[0][:100]!r} on; use fewer names"
+    return [(TOO_MANY, message)]
+
+
+def _put(registers: Registers, name: str, new: Register) -> None:
+    old = registers.get(name)
+    if old is not None:
+        latest, earliest = _extreme(max, old.latest, new.latest), _extreme(min, old.earliest, new.earliest)
+        new = Register(latest=latest, earliest=earliest)
+    registers[name] = new
+
+
+def _extreme(pick: Callable[..., Stamped], one: Stamped | None, other: Stamped | None) -> Stamped | None:
+    return pick(one, other, key=_rank) if one and other else one or other
+
+
+def _rank(one: Stamped) -> tuple[int, bytes, bool, bytes]:
+    """By event; two ids may share a uuid, so then by content: unset above set, then the bytes."""
+    return one.timestamp, one.uuid, one.value is None, one.value or b""
+
+
+def _text(values: Sequence[tuple[str, bytes]], rules: PeopleRules) -> tuple[bytes, int]:
+    """A JSON object of as many values as fit, and how many do not."""
+    pieces: list[bytes] = []
+    size = 1
+    for name, value in values:
+        piece = b"%s:%s" % (msgspec.json.encode(name), value)
+        size += len(piece) + 1  # and a comma, or the last brace
+        if size > rules.view_bytes_max:
+            break
+        pieces.append(piece)
+    return b"{%s}" % b",".join(pieces), len(values) - len(pieces)
