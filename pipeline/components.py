@@ -1,0 +1,380 @@
+"""The log of claims and splits, applied one record at a time: who belongs to whom now, and what that changes.
+
+Ids that any claim connects, accepted or refused, are a component: one state record with its claims, its blocks
+and what was answered last, named after one of its ids. A small record for each distinct id names its component.
+So a claim reads and writes what it touches and nothing else, and everything else follows from `resolution`.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from pipeline.identity import (
+    ACCEPTED,
+    NEVER,
+    Claim,
+    IdentityRules,
+    Person,
+    Refusal,
+    illegality,
+    kept,
+    resolution,
+)
+from schemas.identifiers import person_id
+
+__all__ = [
+    "apply_claim",
+    "apply_block",
+    "component_of",
+    "Applied",
+    "Block",
+    "Component",
+    "Mapping",
+    "Membership",
+    "Refused",
+]
+
+Read = Callable[[bytes], bytes | None]
+
+
+class Mapping(msgspec.Struct, frozen=True, gc=False):
+    """The person of a distinct id, as of the record at position `version` of the log."""
+
+    distinct_id: str
+    person_id: bytes
+    identified: bool
+    version: int
+
+
+class Membership(msgspec.Struct, frozen=True, gc=False):
+    """A distinct id belongs to a person (`joined`), or no longer does; `identified` is then False."""
+
+    person_id: bytes
+    distinct_id: str
+    joined: bool
+    identified: bool
+    version: int
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A claim that does not count, and the rule (a value of `Refusal`)."""
+
+    claim: Claim
+    rule: str
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What follows from one record. Nothing at all, where it says what was known."""
+
+    changes: dict[bytes, bytes | None]
+    """State keys with their new values; None removes the key."""
+    mappings: list[Mapping]
+    """Only of ids whose person or `identified` differs from the last answer, or from the computed person."""
+    memberships: list[Membership]
+    refused: list[Refused]
+    """Only verdicts that are new or other than before."""
+
+
+class Block(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Claims on an id up to and including `time` (microseconds) are refused; `version` is the record's position."""
+
+    time: int
+    version: int
+
+
+class Component(msgspec.Struct, frozen=True):
+    """What `headrace person explain` shows: ids with their people, claims with their verdicts, blocks."""
+
+    ids: dict[str, Person]
+    claims: list[Claim]
+    verdicts: list[str]
+    """One for each claim, in the order of replay; empty where the claim counts."""
+    blocks: dict[str, int]
+    """Times in microseconds."""
+    too_common: bool = False
+    """The id merges nobody, and nothing else is known of it."""
+
+
+class _Id(msgspec.Struct, array_like=True):
+    """The record of a distinct id."""
+
+    component: str = ""
+    newest: int = NEVER
+    """Timestamp of the newest claim on the id, repeats included: a split has to cover it."""
+    common_partners: list[str] = []
+    """Ids too common, claimed together with this one: they still count as its partners."""
+    too_common: bool = False
+
+
+class _Known(msgspec.Struct, array_like=True):
+    """The record of a component. `told` are the verdicts given, `answered` the people."""
+
+    name: str
+    told: list[tuple[Claim, str]] = []
+    blocks: dict[str, Block] = {}
+    answered: dict[str, Person] = {}
+
+    def ids(self) -> list[str]:
+        ends = [end for claim, _ in self.told for end in (claim.into, claim.other) if end]
+        return list(dict.fromkeys([*ends, *self.blocks]))
+
+    def times(self) -> dict[str, int]:
+        return {name: block.time for name, block in self.blocks.items()}
+
+
+_id_decoder = msgspec.msgpack.Decoder(_Id)
+_known_decoder = msgspec.msgpack.Decoder(_Known)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def apply_claim(project: int, claim: Claim, version: int, read: Read, rules: IdentityRules) -> Applied:
+    """The record at position `version` of the project's log is a claim; `read` sees all records before it."""
+    illegal = illegality(claim.into, claim.other)
+    if illegal is not None:
+        return Applied({}, [], [], [Refused(claim, illegal)])
+    step = _Step(project, version, read, rules)
+    step.claim(claim)
+    return step.applied()
+
+
+def apply_block(
+    project: int, distinct_id: str, recorded_at: int, version: int, read: Read, rules: IdentityRules
+) -> Applied:
+    """The record at position `version` splits a person at an id; `recorded_at` in microseconds is its own time.
+
+    The block lasts until the newest claim on that id ahead of it in the log, if that is later. An id too common
+    has no person to split; a record applied before (by its version) changes nothing.
+    """
+    step = _Step(project, version, read, rules)
+    step.block(distinct_id, recorded_at)
+    return step.applied()
+
+
+def component_of(project: int, distinct_id: str, read: Read) -> Component | None:
+    """Everything that decides who the id is; None if no claim and no block ever named it."""
+    books = _Books(project, read)
+    state = books.id(distinct_id)
+    if state.too_common:
+        alone = {distinct_id: Person(person_id(project, distinct_id), False)}
+        return Component(alone, [], [], {}, too_common=True)
+    if not state.component:
+        return None
+    known = books.component(state.component)
+    claims, verdicts = [claim for claim, _ in known.told], [verdict for _, verdict in known.told]
+    return Component(known.answered, claims, verdicts, known.times())
+
+
+class _Books:
+    """The state records of a project, each read once; what differs in the end is what was changed."""
+
+    def __init__(self, project: int, read: Read) -> None:
+        self._prefix = b"i%d:" % project
+        self._read = read
+        self._before: dict[bytes, bytes | None] = {}
+        self._ids: dict[str, _Id] = {}
+        self._components: dict[str, _Known | None] = {}
+
+    def id(self, distinct_id: str) -> _Id:
+        state = self._ids.get(distinct_id)
+        if state is None:
+            found = self._look(b"d", distinct_id)
+            state = self._ids[distinct_id] = _Id() if found is None else _id_decoder.decode(found)
+        return state
+
+    def component(self, name: str) -> _Known:
+        """A component by its name; a new one where there was none."""
+        known = self._components.get(name)
+        if known is None:
+            found = self._look(b"c", name)
+            known = self._components[name] = _Known(name) if found is None else _known_decoder.decode(found)
+        return known
+
+    def forget_id(self, distinct_id: str) -> None:
+        """The id is too common: only that fact is kept."""
+        self._ids[distinct_id] = _Id(too_common=True)
+
+    def put(self, known: _Known) -> None:
+        self._components[known.name] = known
+
+    def remove(self, name: str) -> None:
+        self._components[name] = None
+
+    def changes(self) -> dict[bytes, bytes | None]:
+        after: dict[bytes, bytes | None] = {}
+        for distinct_id, state in self._ids.items():
+            after[self._key(b"d", distinct_id)] = None if state == _Id() else _encode(state)
+        for name, known in self._components.items():
+            after[self._key(b"c", name)] = None if known is None or not known.ids() else _encode(known)
+        return {key: value for key, value in after.items() if value != self._before.get(key)}
+
+    def _look(self, kind: bytes, name: str) -> bytes | None:
+        key = self._key(kind, name)
+        self._before[key] = self._read(key)
+        return self._before[key]
+
+    def _key(self, kind: bytes, name: str) -> bytes:
+        return self._prefix + kind + name.encode()
+
+
+class _Step:
+    """One record of the log: the state it reads, and what it says about it."""
+
+    def __init__(self, project: int, version: int, read: Read, rules: IdentityRules) -> None:
+        self._project = project
+        self._version = version
+        self._rules = rules
+        self._books = _Books(project, read)
+        self._mappings: list[Mapping] = []
+        self._memberships: list[Membership] = []
+        self._refused: list[Refused] = []
+
+    def applied(self) -> Applied:
+        return Applied(self._books.changes(), self._mappings, self._memberships, self._refused)
+
+    def claim(self, claim: Claim) -> None:
+        ends = [end for end in (claim.into, claim.other) if end]
+        usable = [end for end in ends if not self._books.id(end).too_common]
+        if claim.other:
+            for end in usable:
+                state = self._books.id(end)
+                state.newest = max(state.newest, claim.timestamp)
+        if len(usable) < len(ends):
+            self._with_common(claim, usable)
+            return
+        known = self._together(usable)
+        same = [one for one, _ in known.told if one.into == claim.into and one.other == claim.other]
+        stay = kept([*same, claim], known.times())
+        if claim in same or claim not in stay:
+            return
+        gone = set(same).difference(stay)
+        known.told = [*(pair for pair in known.told if pair[0] not in gone), (claim, ACCEPTED)]
+        self._changed(known, [] if same else usable)
+
+    def block(self, distinct_id: str, recorded_at: int) -> None:
+        state = self._books.id(distinct_id)
+        if state.too_common:
+            return
+        known = self._together([distinct_id])
+        before = known.blocks.get(distinct_id, Block(NEVER, NEVER))
+        if self._version <= before.version:
+            return
+        time = max(recorded_at, state.newest, before.time)
+        known.blocks[distinct_id] = Block(time, self._version)
+        stay = set(kept([claim for claim, _ in known.told], known.times()))
+        known.told = [pair for pair in known.told if pair[0] in stay]
+        self._settle(known)
+
+    def _with_common(self, claim: Claim, usable: list[str]) -> None:
+        """A claim with an id too common is illegal, but makes the other one a little more common."""
+        self._refused.append(Refused(claim, Refusal.TOO_COMMON))
+        for end in usable:
+            common = claim.into if end == claim.other else claim.other
+            state = self._books.id(end)
+            if common not in state.common_partners:
+                state.common_partners = [*state.common_partners, common]
+                if self._is_common(end, self._books.component(state.component or end)):
+                    self._retire(self._books.component(state.component or end), [end])
+
+    def _together(self, ids: list[str]) -> _Known:
+        """The component of these ids; two are joined by re-pointing the smaller one."""
+        names = dict.fromkeys(state.component for state in map(self._books.id, ids) if state.component)
+        found = sorted(map(self._books.component, names), key=lambda known: len(known.answered), reverse=True)
+        known = found[0] if found else self._books.component(ids[0])
+        for smaller in found[1:]:
+            known.told = [*known.told, *smaller.told]
+            known.blocks.update(smaller.blocks)
+            known.answered.update(smaller.answered)
+            self._books.remove(smaller.name)
+            ids = [*ids, *smaller.answered]
+        for name in ids:
+            self._books.id(name).component = known.name
+        return known
+
+    def _changed(self, known: _Known, suspects: list[str]) -> None:
+        """Claims were added; `suspects` are ids that got a new partner by it."""
+        common = [name for name in suspects if self._is_common(name, known)]
+        if common:
+            self._retire(known, common)
+        else:
+            self._settle(known)
+
+    def _is_common(self, name: str, known: _Known) -> bool:
+        """Partners are counted where the claims are: it costs a look at what is replayed anyway."""
+        partners = {claim.other for claim, _ in known.told if claim.into == name}
+        partners.update(claim.into for claim, _ in known.told if claim.other == name)
+        partners.update(self._books.id(name).common_partners)
+        return len(partners - {""}) > self._rules.too_common
+
+    def _retire(self, known: _Known, common: list[str]) -> None:
+        """Ids became too common: their claims and blocks go, and the rest falls into its own components."""
+        self._books.remove(known.name)
+        rest = []
+        for claim, verdict in known.told:
+            retired = [end for end in common if end in (claim.into, claim.other)]
+            if not retired:
+                rest.append((claim, verdict))
+                continue
+            self._refused.append(Refused(claim, Refusal.TOO_COMMON))
+            for partner in {claim.into, claim.other} - {*common, ""}:
+                state = self._books.id(partner)
+                state.common_partners = list(dict.fromkeys([*state.common_partners, *retired]))
+        for name in common:
+            self._books.forget_id(name)
+            self._answer(name, known.answered.get(name), self._nobody(name))
+        left = [name for name in known.ids() if name not in common]
+        for members in _pieces(left, [claim for claim, _ in rest]):
+            self._piece(known, members, rest)
+
+    def _piece(self, known: _Known, members: set[str], rest: list[tuple[Claim, str]]) -> None:
+        """A part of a component that fell apart goes on as a component of its own, if a claim or block is left."""
+        part = _Known(
+            name=known.name if known.name in members else min(members),
+            told=[(claim, verdict) for claim, verdict in rest if claim.into in members],
+            blocks={name: block for name, block in known.blocks.items() if name in members},
+            answered={name: person for name, person in known.answered.items() if name in members},
+        )
+        if part.ids():
+            for name in members:
+                self._books.id(name).component = part.name
+            self._books.put(part)
+            self._settle(part)
+        else:
+            for name in members:
+                self._books.id(name).component = ""
+                self._answer(name, part.answered.get(name), self._nobody(name))
+
+    def _settle(self, known: _Known) -> None:
+        """Resolve a component anew, and say what differs from what was said before."""
+        found = resolution(self._project, [claim for claim, _ in known.told], known.times(), self._rules)
+        before = dict(known.told)
+        for claim, verdict in found.verdicts:
+            if verdict not in (ACCEPTED, before[claim]):
+                self._refused.append(Refused(claim, verdict))
+        for name, person in found.people.items():
+            self._answer(name, known.answered.get(name), person)
+        known.told, known.answered = found.verdicts, found.people
+
+    def _answer(self, name: str, before: Person | None, now: Person) -> None:
+        """An id that was never answered for has the computed person."""
+        if before is None:
+            before = self._nobody(name)
+        if now == before:
+            return
+        self._mappings.append(Mapping(name, now.person_id, now.identified, self._version))
+        if now.person_id != before.person_id:
+            self._memberships.append(Membership(before.person_id, name, False, False, self._version))
+        self._memberships.append(Membership(now.person_id, name, True, now.identified, self._version))
+
+    def _nobody(self, name: str) -> Person:
+        return Person(person_id(self._project, name), False)
+
+
+def _pieces(ids: list[str], claims: Iterable[Claim]) -> list[set[str]]:
+    """The sets of ids that claims connect."""
+    home = {name: {name} for name in ids}
+    for claim in claims:
+        if claim.other and home[claim.into] is not home[claim.other]:
+            larger, smaller = sorted((home[claim.into], home[claim.other]), key=len, reverse=True)
+            larger |= smaller
+            home.update(dict.fromkeys(smaller, larger))
+    return list({id(members): members for members in home.values()}.values())
