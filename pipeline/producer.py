@@ -28,6 +28,9 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     headers: list[tuple[str, bytes]] | None = None
 
 
+EMBEDDED_PATIENCE = 4
+
+
 class Fenced(Exception):
     """Another worker has taken the partition over. This process holds nothing any more and must end."""
 
@@ -40,7 +43,9 @@ class Transactor:
     """The transactional producer of one hop and partition. Calls block: run them in a thread."""
 
     def __init__(self, settings: Settings, hop: str, partition: int) -> None:
-        self._timeout_s = settings.commit.transaction_timeout_s
+        # The embedded broker takes a few thousand records a second beside a large import, and nobody's reading waits
+        # for its transactions: better slow than started over, and over.
+        self._timeout_s = settings.commit.transaction_timeout_s * (EMBEDDED_PATIENCE if settings.broker.embedded else 1)
         self._name = transactional_id(settings, hop, partition)
         self._producer = Producer(
             {
