@@ -21,7 +21,7 @@ def keep_memory() -> bool:
     """Use the C library's heap for everything and let it keep what is freed. False where it is not glibc.
 
     To be called before pyarrow is loaded: `pyarrow.set_memory_pool` leaves what Arrow allocates by itself, while it
-    compresses or computes, to the pool that was chosen at loading. That alone was a fifth of accept's CPU.
+    compresses or computes, to the pool that was chosen at loading: a twentieth of accept by its profile.
     """
     assert "pyarrow" not in sys.modules, "pyarrow has chosen its memory pool already: call this first"
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
