@@ -5,6 +5,7 @@ framework's own fetcher does. Group offsets are never read: the position is the 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from time import monotonic, sleep
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -16,6 +17,9 @@ __all__ = ["LogReader", "LogChanged", "Place", "read_to_end"]
 
 Place = tuple[str, int]
 """A topic's name and a partition."""
+_LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+"""What a broker says of a partition that was just created or has just lost its leader: it passes."""
+_ELECTION_S = 30.0
 
 
 class LogChanged(Exception):
@@ -68,9 +72,17 @@ class LogReader:
         return list(self._batches([first, *more]))
 
     def end(self, topic: str, partition: int) -> tuple[int, int]:
-        """The log's first and last stable offset now."""
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        return int(low), int(high)
+        """The log's first and last stable offset now. Asks again while a leader is being elected."""
+        deadline = monotonic() + _ELECTION_S
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            except KafkaException as problem:
+                if problem.args[0].code() not in _LEADERLESS or monotonic() > deadline:
+                    raise
+                sleep(0.1)
+            else:
+                return int(low), int(high)
 
     def position(self, place: Place) -> int:
         """The offset after the last record handed over, control records counted; negative before the first."""

@@ -95,8 +95,11 @@ class Workers:
         file = self._log(name)
         return file.read_text(errors="replace") if file.exists() else ""
 
-    def stop(self, within_s: float = 15.0) -> list[Ending]:
-        """End all of them kindly, then not; what did not end by itself within the time is in the answer."""
+    def stop(self, within_s: float = 60.0) -> list[Ending]:
+        """End all of them kindly, then not; what did not end by itself within the time is in the answer.
+
+        Its log ends with what every thread of it was doing.
+        """
         self._closing.set()
         if self._keeper.is_alive():
             self._keeper.join(10)
@@ -109,9 +112,9 @@ class Workers:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                process.kill()
+                process.send_signal(signal.SIGABRT)
                 process.wait()
-                stubborn.append(Ending(name, process.pid, -signal.SIGKILL))
+                stubborn.append(Ending(name, process.pid, -signal.SIGABRT))
         return stubborn
 
     def _keep(self) -> None:
@@ -143,6 +146,7 @@ class Workers:
             **self._environment,
             "HEADRACE_HOME": str(place),
             "HEADRACE_STORE__PATH": str(place / "state"),
+            "PYTHONFAULTHANDLER": "1",
         }
         with self._log(name).open("ab") as log:
             command = [sys.executable, "-m", "pipeline.cli.main", "run", *words, "--config", str(self._config)]
