@@ -1,7 +1,9 @@
 """One hop as a Faust application: group, assignment, agent and table are Faust's, the work is the runner's."""
 
+import faulthandler
+import logging
+import os
 import ssl
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,6 +36,7 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
     broker answers at the start.
     """
     configure(settings.log_level, as_json)
+    faulthandler.enable()
     (Path(settings.store.path) / "faust").mkdir(parents=True, exist_ok=True)
     warm_up()
     app = build(settings, hop)
@@ -45,8 +48,13 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
         if isinstance(end.__context__, KafkaConnectionError):
             reason = f"no broker answers at {settings.broker.bootstrap}: start it or correct broker.bootstrap"
             raise Retry(reason) from end.__context__
-        raise
-    sys.exit(0)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    else:
+        code = 0
+    # Not by way of the interpreter's own end, which waits for threads: everything that matters is committed, and a
+    # ClickHouse that does not answer would hold the process for its whole timeout.
+    logging.shutdown()
+    os._exit(code)
 
 
 def build(settings: Settings, hop: str) -> "HopApp":
@@ -107,7 +115,13 @@ class HopApp(faust.App):  # type: ignore[misc]
 
     async def on_stop(self) -> None:
         if self._runner is not None:
-            await self._runner.close()
+            try:
+                await self._runner.close()
+            except BaseException as problem:
+                # Left to Faust, which logs it and goes on, the rest would never be stopped: the process would live on
+                # as a member of the group that owns partitions and does nothing.
+                self._runner.stop_on(problem)
+                raise
         await super().on_stop()
 
 

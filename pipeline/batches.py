@@ -122,6 +122,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._unacked_messages.discard(message)
         return True
 
+    def close(self) -> None:
+        """Nothing: Faust calls it when a rebalance meets a worker that is stopping, and then the thread that stops the
+        client finds it closed and never tells the group that it leaves."""
+
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Positions are committed by the hop's transactions; the group's offsets are not used."""
         return False

@@ -4,6 +4,7 @@ Faust owns the group and the assignment; the bytes come through librdkafka, whic
 framework's own fetcher does. Group offsets are never read: the position is the commit record's.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic, sleep
 
@@ -15,11 +16,15 @@ from schemas.record import RawBatch
 
 __all__ = ["LogReader", "LogChanged", "Place", "read_to_end"]
 
+logger = logging.getLogger(__name__)
+
 Place = tuple[str, int]
 """A topic's name and a partition."""
 _LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 """What a broker says of a partition that was just created or has just lost its leader: it passes."""
 _ELECTION_S = 30.0
+_REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._AUTHENTICATION)
+"""What does not pass by waiting: a worker that went on would idle beside a growing lag, and look healthy."""
 
 
 class LogChanged(Exception):
@@ -158,8 +163,13 @@ def _raise_for(error: KafkaError) -> None:
     )
     if error.code() in gone:
         raise LogChanged(f"{error}: the topic was deleted, created again or cut below our position")
+    if error.code() in _REFUSALS:
+        raise PermissionError(
+            f"{error}: allow the user of section broker to read the topic, or correct its credentials"
+        )
     if error.fatal():
         raise KafkaException(error)
+    logger.info("the broker says: %s; reading goes on when it passes", error)
 
 
 def log_end(settings: Settings, topic: str, partition: int) -> tuple[int, int]:

@@ -99,6 +99,7 @@ class BlockWork:
         self.queues = queues
         self.arrived = asyncio.Event()
         self.on_the_way = 0
+        self.committing: asyncio.Future[int] | None = None
         self.outgoing: list[Outgoing] = []
         for block in owned.open_blocks:
             queues[block.topic].must_end_at = block.last
@@ -114,6 +115,11 @@ class BlockWork:
         for message in unpack(batch):
             queue.add(message, now_s)
         self.arrived.set()
+
+    @property
+    def awaits_its_block(self) -> bool:
+        """Whether a block that was open at take-over has not been read to its end."""
+        return any(self._is_half_way(queue) and queue.due_in(0.0) is None for queue in self.queues.values())
 
     def next_due(self) -> tuple[float | None, Queue | None]:
         """The queue whose block is due first, and in how many seconds.
@@ -162,9 +168,21 @@ class BlockRunner(Runner):
         self._loops[owned.partition] = self.spawn(self._run(work))
         return work
 
-    def end_work(self, work: BlockWork) -> None:
+    async def end_work(self, work: BlockWork) -> None:
         self._loops.pop(work.owned.partition).cancel()
-        super().end_work(work)
+        await self._committed(work)
+        await super().end_work(work)
+
+    async def commit_pending(self) -> None:
+        """Blocks are committed by their own loops, which are told to rest; what they have begun is waited for."""
+        await asyncio.gather(*(self._committed(work) for work in self.work.values()))
+
+    def weigh(self) -> int:
+        """A block that was open at take-over must be read to its end before anything can be sent: it needs room."""
+        pending = super().weigh()
+        if any(work.awaits_its_block for work in self.work.values()):
+            self._has_room.set()
+        return pending
 
     async def _run(self, work: BlockWork) -> None:
         open_topic: str | None = None
@@ -213,8 +231,15 @@ class BlockRunner(Runner):
         await self.verify_logs()
         await self.awake.wait()
         record = owned.record()
-        end = await self.in_thread(owned.commit, outgoing, {}, record, publish)
-        owned.overlay.committed(end)
+        # Cancelling this loop does not stop the thread: whoever ends the work waits for it, and lets go of the producer
+        # only then.
+        work.committing = asyncio.ensure_future(self.in_thread(owned.commit, outgoing, {}, record, publish))
+        owned.overlay.committed(await asyncio.shield(work.committing))
+
+    async def _committed(self, work: BlockWork) -> None:
+        """The commit that is under way has ended. Raises what it raised."""
+        if work.committing is not None:
+            await asyncio.shield(work.committing)
 
     def _account(self, work: BlockWork, block: Block, outcome: Outcome) -> None:
         counters = work.owned.counters[block.topic]

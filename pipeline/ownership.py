@@ -5,7 +5,7 @@ keys, the accounts and the commit record, which says where the range ends. After
 all of it or nothing, and reads on from the commit record, whatever the configuration is by then.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,10 +17,12 @@ from pipeline.settings import Settings
 from pipeline.stores import MemoryStore, Overlay, PartitionStore, RocksStore
 from schemas.record import RawBatch
 
-__all__ = ["COMMIT_KEY", "CommitRecord", "Logs", "OpenBlock", "Owned", "restore"]
+__all__ = ["COMMIT_KEY", "CommitRecord", "Logs", "OpenBlock", "Owned", "bundles", "restore"]
 
 COMMIT_KEY = b"\x00commit"
 BEGIN_KEY = b"\x00begin"
+BUNDLE_KEY = b"\x00bundle"
+_BUNDLE_BYTES = 512 * 1024
 
 Logs = Mapping[str, bytes]
 """Topic names with the ids (KIP-516) they have now."""
@@ -89,10 +91,14 @@ class Owned:
         if publish:
             key = f"{self.hop}:{self.partition}".encode()
             messages.append(Outgoing(self.settings.topics.named("accounts"), self.partition, account, key))
-        state = [{"key": key, "value": value} for key, value in changes.items()]
+        state: list[dict[str, bytes | None]]
         if self.settings.broker.embedded:
-            # That broker shows aborted records: what stands before this mark without a commit record is void.
-            state.insert(0, {"key": BEGIN_KEY, "value": b""})
+            # That broker shows aborted records: what stands before this mark without a commit record is void. It takes
+            # one record a request, and compacts nothing: so many keys go into one record.
+            state = [{"key": BEGIN_KEY, "value": b""}]
+            state += [{"key": BUNDLE_KEY, "value": bundle} for bundle in bundles(changes)]
+        else:
+            state = [{"key": key, "value": value} for key, value in changes.items()]
         content = msgspec.json.encode(record)
         commit = Outgoing(self.state_topic, self.partition, content, COMMIT_KEY)
         end = self._transactor.commit(messages, self.state_topic, state, commit)
@@ -154,6 +160,9 @@ def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *,
                     pending = {}
                 continue
             assert key is not None, "a changelog record without a key"
+            if key == BUNDLE_KEY:
+                pending.update(_unbundle(value or b""))
+                continue
             pending[key] = value
             if not isolated and key == COMMIT_KEY:
                 store.apply(pending, position)
@@ -161,6 +170,23 @@ def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *,
         if isolated:
             store.apply(pending, position)
             pending = {}
+
+
+def bundles(changes: Mapping[bytes, bytes | None], bytes_max: int = _BUNDLE_BYTES) -> Iterator[bytes]:
+    """Changed keys in records of about `bytes_max`; one that is larger stands alone."""
+    part: dict[bytes, bytes | None] = {}
+    size = 0
+    for key, value in changes.items():
+        part[key] = value
+        size += len(key) + len(value or b"")
+        if size >= bytes_max:
+            yield msgspec.msgpack.encode(part)
+            part, size = {}, 0
+    if part:
+        yield msgspec.msgpack.encode(part)
+
+
+_unbundle = msgspec.msgpack.Decoder(dict[bytes, bytes | None]).decode
 
 
 def _store(settings: Settings, hop: str, partition: int, log: bytes) -> PartitionStore:

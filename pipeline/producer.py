@@ -68,8 +68,9 @@ class Transactor:
         """Write everything in one transaction; the offset after its last record. Raises Fenced or CommitFailed.
 
         `state` are changelog records as dicts of key and value: they go through the batch call, which costs a third
-        of single ones, to the partition of `last`, the commit record. When this raises, nothing was written. A message
-        that could not be delivered fails the commit: the client guarantees it, so no delivery report is needed.
+        of single ones, to the partition of `last`, the commit record. When this raises, nothing was written, or nobody
+        knows: stop, and let the log tell. A message that could not be delivered fails the commit: the client guarantees
+        it, so no delivery report is needed.
         """
         end: list[int] = []
         try:

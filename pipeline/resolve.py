@@ -80,7 +80,8 @@ def without_repeats(found: Keyed, read: Read, rules: DedupRules) -> tuple[Keyed,
     """The rows seen for the first time, what was dropped, and the uuids now remembered."""
     rows = found.rows
     uuids = sixteen(rows.column("uuid"))
-    seconds = (integers(rows.column("received_at")) // 1_000_000).tolist()
+    # Four bytes reach until 2106; what claims to have been received later is remembered as of then.
+    seconds = numpy.minimum(integers(rows.column("received_at")) // 1_000_000, 0xFFFFFFFF).tolist()
     recent = Recent(read, rules)
     repeat = recent.repeats([hot_key(key) for key in found.keys], uuids, seconds)
     if True not in repeat:

@@ -6,8 +6,10 @@ positions are taken from what was worked on, so it comes again.
 """
 
 import asyncio
+import faulthandler
 import logging
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,8 @@ __all__ = ["Runner", "Work", "EXIT_BUG"]
 logger = logging.getLogger(__name__)
 EXIT_BUG = 70
 """The exit code of a worker that stopped itself without committing (EX_SOFTWARE of sysexits.h)."""
+STOP_WITHIN_S = 15.0
+"""An orderly stop that takes longer becomes a hard one, which loses nothing; supervisors kill after 20 s or more."""
 _Result = TypeVar("_Result")
 
 
@@ -83,11 +87,12 @@ class Runner:
         """Whatever must be fetched before the batch can be worked on."""
 
     async def commit_pending(self) -> None:
-        """Commit what is pending, where work is committed by the interval. Called with `changing` held."""
+        """Commit what is pending, or wait until what is being committed is. Called with `changing` held."""
 
-    def end_work(self, work: Any) -> None:
+    async def end_work(self, work: Any) -> None:
         """The partition is lost: forget everything about it that was not committed."""
-        work.owned.close()
+        # In a thread: letting go of a producer waits for its own threads.
+        await self.in_thread(work.owned.close)
 
     # What Faust's side calls.
 
@@ -137,14 +142,14 @@ class Runner:
             raise
 
     async def close(self) -> None:
-        """Commit what is pending and let go of every partition."""
+        """Commit what is pending and let go of every partition, within STOP_WITHIN_S."""
         self._closing = True
+        self._watch_the_end()
         async with self.changing:
             if self.awake.is_set():
-                await self.commit_pending()
                 self.awake.clear()
-            for work in self.work.values():
-                self.end_work(work)
+                await self.commit_pending()
+            await asyncio.gather(*(self.end_work(work) for work in self.work.values()))
             self.work = {}
         await self._in(self._fetch_thread, self._reader.close)
 
@@ -230,15 +235,33 @@ class Runner:
     async def _read_on(self) -> None:
         self._read_ahead.extend(await self._in(self._fetch_thread, self._read))
 
+    def _watch_the_end(self) -> None:
+        """Whatever the stop waits for, a broker that is away or a commit without an answer, it ends in time."""
+
+        def give_up() -> None:
+            logger.critical(
+                "%s did not come to rest within %.0f s and stops without committing; what it waited for follows.",
+                self.hop_name,
+                STOP_WITHIN_S,
+            )
+            faulthandler.dump_traceback()
+            logging.shutdown()
+            os._exit(EXIT_BUG)
+
+        watch = threading.Timer(STOP_WITHIN_S, give_up)
+        watch.daemon = True
+        watch.start()
+
     async def _rest(self) -> None:
-        if not self.awake.is_set():
-            return
         async with self.changing:
-            await self.commit_pending()
-            self.awake.clear()
+            if self.awake.is_set():
+                self.awake.clear()
+                await self.commit_pending()
 
     async def _take_over(self, partitions: set[int]) -> None:
         async with self.changing:
+            if self._closing:
+                return
             # Until the reader has the new positions, what it hands over is from the old ones: it is nobody's.
             self._settled = False
             state_topic = f"{self.settings.app}-{self.hop_name}-state"
@@ -251,8 +274,7 @@ class Runner:
                 self.spawn(self._watch_logs())
             self.logs = logs
             self.bind(logs)
-            for lost in set(self.work) - partitions:
-                self.end_work(self.work.pop(lost))
+            await asyncio.gather(*(self.end_work(self.work.pop(lost)) for lost in set(self.work) - partitions))
             found = sorted(partitions - set(self.work))
             opened = await asyncio.gather(*(self.in_thread(self._open, partition) for partition in found))
             positions = {}

@@ -9,7 +9,7 @@ from pipeline.bench.stand import Stand
 from pipeline.bench.workers import HOPS, Worker
 from pipeline.settings import Settings
 
-__all__ = ["run_hops", "run_hop", "run_path", "moved_by", "SOURCES"]
+__all__ = ["run_hops", "run_hop", "run_path", "moved_by", "start_all", "SOURCES"]
 
 SOURCES = {"accept": "events.raw", "resolve": "events.accepted", "deliver-clickhouse": "events.prepared"}
 
@@ -41,12 +41,8 @@ def run_hop(stand: Stand, settings: Settings, hop: str, backlog: int) -> HopRun:
 
 def run_path(stand: Stand, settings: Settings, records: int, everyone: ExitStack) -> PathRun:
     """All at once on a backlog of raw events. The workers go on, with nothing to do, until `everyone` is closed."""
-    workers: dict[str, Worker] = {}
-    before: dict[str, float] = {}
-    # Against the stream: whoever is ready has nothing to do until accept is.
-    for hop in reversed(HOPS):
-        workers[hop] = everyone.enter_context(stand.worker(settings, hop))
-        before[hop] = workers[hop].wait_until_ready().cpu_s
+    workers = start_all(stand, settings, everyone)
+    before = {hop: worker.usage().cpu_s for hop, worker in workers.items()}
     started_s = time.monotonic()
     with Accounts(settings) as accounts:
         ended_s: dict[str, float] = {}
@@ -64,6 +60,15 @@ def run_path(stand: Stand, settings: Settings, records: int, everyone: ExitStack
             in_clickhouse=stand.counts(settings, "SELECT 'events', count() FROM events FINAL")["events"],
             fates={hop: accounts.fates(hop, SOURCES[hop]) for hop in HOPS},
         )
+
+
+def start_all(stand: Stand, settings: Settings, everyone: ExitStack) -> dict[str, Worker]:
+    """A worker of each hop, ready for work, against the stream: who is ready has nothing to do until accept is."""
+    workers: dict[str, Worker] = {}
+    for hop in reversed(HOPS):
+        workers[hop] = everyone.enter_context(stand.worker(settings, hop))
+        workers[hop].wait_until_ready()
+    return workers
 
 
 def _run(worker: Worker, events: int, cpu_before_s: float, wall_s: float) -> HopRun:

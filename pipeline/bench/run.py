@@ -4,7 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +14,15 @@ import msgspec
 from pipeline.bench.floor import measure_floor
 from pipeline.bench.freshness import run_freshness
 from pipeline.bench.generator import expected, records
-from pipeline.bench.hops import run_hops, run_path
+from pipeline.bench.hops import run_hops, run_path, start_all
 from pipeline.bench.hostile import run_hostile
 from pipeline.bench.idle import run_idle
 from pipeline.bench.processes import machine
 from pipeline.bench.recovery import run_recovery
-from pipeline.bench.result import BrokerResult, Report
+from pipeline.bench.result import BrokerResult, Freshness, Report
 from pipeline.bench.stall import run_stall
 from pipeline.bench.stand import BrokerKind, Stand
+from pipeline.settings import Settings
 
 __all__ = ["Plan", "run_benchmark", "PARTS", "Tell"]
 
@@ -37,6 +38,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 1_000_000
     embedded_events: int = 200_000
     """The embedded broker holds everything in memory and takes 10,000 events a second: it gets a smaller job."""
+    embedded_per_s: int = 400
+    """Its pace for freshness, of which half is sent. The embedded broker gets slower with each record it holds: after
+    200,000 it takes a few hundred a second, so there freshness is watched on topics of its own."""
     keys: int = 1_000_000
     freshness_s: float = 30.0
     stall_s: float = 30.0
@@ -46,10 +50,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_benchmark(
     plan: Plan, brokers: Sequence[BrokerKind], folder: Path, date: str, tell: Tell
-) -> tuple[Report, list[str]]:
-    """The report, and what in it is wrong: figures of a run that lost or doubled events mean nothing.
+) -> Iterator[tuple[Report, list[str]]]:
+    """The report so far after each broker, and what in it is wrong: figures of a run that lost events mean nothing.
 
-    Raises Retry when something does not start or a hop is stuck.
+    Raises Retry when something does not start or a hop is stuck; what was reported before it holds.
     """
     load = round(os.getloadavg()[0], 1)
     idle = None
@@ -61,16 +65,16 @@ def run_benchmark(
         tell(f"{kind}: starting")
         with Stand(kind, folder / kind) as stand:
             found[kind] = _measure(stand, plan, tell)
-    report = Report(
-        date=date,
-        commit=_commit(),
-        machine=machine(),
-        load_before=load,
-        versions={"Python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
-        brokers=found,
-        idle=idle,
-    )
-    return report, [problem for kind in found for problem in problems(kind, found[kind])]
+        report = Report(
+            date=date,
+            commit=_commit(),
+            machine=machine(),
+            load_before=load,
+            versions={"Python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+            brokers=found,
+            idle=idle,
+        )
+        yield report, [problem for done in found for problem in problems(done, found[done])]
 
 
 def problems(kind: str, found: BrokerResult) -> list[str]:
@@ -118,13 +122,23 @@ def _measure_path(found: BrokerResult, stand: Stand, plan: Plan, tell: Tell) -> 
     with ExitStack() as everyone:
         path = run_path(stand, settings, count, everyone)
         tell(f"{stand.kind}: {path.events_per_s:,} events/s with everything on this machine")
-        if "freshness" in plan.parts:
-            freshness = run_freshness(settings, path.events_per_s // 2, plan.freshness_s)
-            light = run_freshness(settings, path.events_per_s // 5, plan.freshness_s)
+        if "freshness" in plan.parts and stand.kind == "kafka":
+            freshness, light = _freshness(settings, path.events_per_s, plan)
+    if "freshness" in plan.parts and stand.kind == "embedded":
+        fresh = stand.installation("fresh")
+        with ExitStack() as everyone:
+            start_all(stand, fresh, everyone)
+            freshness, light = _freshness(fresh, plan.embedded_per_s, plan)
     if "stall" in plan.parts:
         tell(f"{stand.kind}: deliver with a ClickHouse that hangs")
         stall = run_stall(stand, settings, count, plan.stall_s)
     return msgspec.structs.replace(found, path=path, freshness_ms=freshness, freshness_light_ms=light, stall=stall)
+
+
+def _freshness(settings: Settings, pace_per_s: int, plan: Plan) -> tuple[Freshness, Freshness]:
+    """At half the pace and at a fifth of it."""
+    seconds = plan.freshness_s
+    return run_freshness(settings, pace_per_s // 2, seconds), run_freshness(settings, pace_per_s // 5, seconds)
 
 
 def _commit() -> str:

@@ -66,8 +66,9 @@ def entry(
     now = datetime.now(UTC)
     with _folder(work) as folder:
         date = now.strftime("%Y-%m-%d %H:%M UTC")
-        report, wrong = run_benchmark(plan, brokers, folder, date, lambda line: click.echo(line, err=True))
-    _write(report, out, now.strftime("%Y%m%dT%H%M%SZ"), complete=broker == "both" and not only and not wrong)
+        for report, wrong in run_benchmark(plan, brokers, folder, date, lambda line: click.echo(line, err=True)):
+            whole = len(report.brokers) == 2 and not only and not wrong
+            _write(report, out, now.strftime("%Y%m%dT%H%M%SZ"), complete=whole)
     show_json(report.document()) if as_json else say(render(report))
     if wrong:
         fail("; ".join(wrong), EXIT_BAD)

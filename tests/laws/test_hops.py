@@ -133,6 +133,16 @@ def test_twice_is_once(values: list[bytes]) -> None:
     assert len(first) == len({(row["distinct_id"], row["uuid"]) for row in rows.to_pylist()})
 
 
+def test_an_event_from_after_2106_is_remembered_too() -> None:
+    rows = one_batch([raw("ada", 1)])
+    late = pa.array([7_300_000_000_000_000]).cast(ACCEPTED.field("received_at").type)  # in 2201
+    rows = rows.set_column(rows.schema.names.index("received_at"), ACCEPTED.field("received_at"), late)
+    state = State()
+
+    assert len(resolved([rows], state)) == 1
+    assert resolved([rows], state) == []
+
+
 @given(st.lists(good, min_size=1, max_size=30))
 def test_every_uuid_that_went_in_is_counted_where_it_went(values: list[bytes]) -> None:
     rows = one_batch(values)

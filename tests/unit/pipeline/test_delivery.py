@@ -96,6 +96,15 @@ def test_the_block_that_was_open_is_sent_before_anything_else() -> None:
     assert work.next_due()[1] is work.queues["a"]
 
 
+def test_room_is_made_for_a_block_that_was_open_until_it_is_whole() -> None:
+    work = work_with_open_block()
+
+    assert work.awaits_its_block
+    work.queues["b"].add(message(4), 0.0)
+    assert not work.awaits_its_block
+    assert not work_with_open_block(position=5).awaits_its_block
+
+
 def test_a_block_that_retention_has_taken_is_waited_for_no_more() -> None:
     work = work_with_open_block(position=5)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.ownership import BEGIN_KEY, COMMIT_KEY, restore
+from pipeline.ownership import BEGIN_KEY, BUNDLE_KEY, COMMIT_KEY, bundles, restore
 from pipeline.stores import MemoryStore
 from schemas.record import RawBatch
 
@@ -50,3 +50,19 @@ def test_a_transaction_may_be_cut_by_batches_anywhere() -> None:
 
     for at in range(len(records) + 1):
         assert restored(records[:at], records[at:], isolated=False) == {b"a": b"1", b"b": b"2", COMMIT_KEY: b"1"}
+
+
+def test_bundled_keys_are_restored_like_single_ones() -> None:
+    changes = {b"a": b"1", b"large": b"x" * 50, b"gone": None, b"\xff\x00": b""}
+    found = list(bundles(changes, bytes_max=10))
+    records: list[Record] = [(BEGIN_KEY, b""), (b"gone", b"1"), (COMMIT_KEY, b"1"), (BEGIN_KEY, b"")]
+    records += [*((BUNDLE_KEY, bundle) for bundle in found), (COMMIT_KEY, b"2")]
+
+    assert len(found) == 2
+    assert restored(records, isolated=False) == {b"a": b"1", b"large": b"x" * 50, b"\xff\x00": b"", COMMIT_KEY: b"2"}
+
+
+def test_bundles_without_their_commit_record_are_void() -> None:
+    [bundle] = bundles({b"a": b"bad"})
+
+    assert restored([(BEGIN_KEY, b""), (BUNDLE_KEY, bundle), (BEGIN_KEY, b"")], isolated=False) == {}
