@@ -149,8 +149,9 @@ class Runner:
             if self.awake.is_set():
                 self.awake.clear()
                 await self.commit_pending()
-            await asyncio.gather(*(self.end_work(work) for work in self.work.values()))
-            self.work = {}
+            # Nobody's before they are ended: a batch that comes meanwhile must find no store that is being closed.
+            ended, self.work = self.work, {}
+            await asyncio.gather(*(self.end_work(work) for work in ended.values()))
         await self._in(self._fetch_thread, self._reader.close)
 
     # What the kinds of runner share.

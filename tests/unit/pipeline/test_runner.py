@@ -1,0 +1,44 @@
+"""The shell around a hop, where it can be tried without a broker."""
+
+import asyncio
+from typing import Any
+
+from pipeline.runner import Runner
+from pipeline.settings import Settings
+from schemas.record import RawBatch
+
+
+class _Ending(Runner):
+    """Is handed a batch just while it lets go of the partition."""
+
+    hop_name = "resolve"
+
+    async def end_work(self, work: Any) -> None:
+        batch = RawBatch("events.accepted", bytes(16), 0, [0], [0], [b""], [None], [None])
+        await self.take(self._generation, batch)
+        work.ended = True
+
+    def _watch_the_end(self) -> None:
+        """Would end the process of the tests."""
+
+
+class _Work:
+    bytes = 0
+    absorbed = ended = False
+
+    def absorb(self, batch: RawBatch) -> None:
+        self.absorbed = True
+
+
+def test_a_batch_that_comes_while_a_partition_is_let_go_finds_it_gone() -> None:
+    work = _Work()
+
+    async def run() -> None:
+        runner = _Ending(Settings())
+        runner.work, runner._settled = {0: work}, True
+        await runner.close()
+
+    asyncio.run(run())
+
+    assert work.ended
+    assert not work.absorbed
