@@ -25,6 +25,8 @@ def free_ports(count: int) -> list[int]:
             if len(found) == count:
                 return found
             port = random.randrange(_LOWEST, _below_outgoing())  # noqa: S311 - no secret
+            if port in found:
+                continue  # the address may be bound again while nobody listens there
             listener = held.enter_context(socket.socket())
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
