@@ -34,10 +34,11 @@ check: install
 	$(BIN)/codespell
 	$(BIN)/pytest -q -m "not e2e"
 
-# The fault loops, hundreds of times: LOOPS=300 make soak.
+# The fault loops, hundreds of times, and a million histories of people: LOOPS=300 HISTORIES=1000000 make soak.
 LOOPS ?= 300
+HISTORIES ?= 1000000
 soak: install
-	HEADRACE_FAULT_LOOPS=$(LOOPS) HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/laws tests/e2e -k "fault or law"
+	HEADRACE_FAULT_LOOPS=$(LOOPS) HEADRACE_HISTORIES=$(HISTORIES) HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/laws tests/e2e -k "fault or law"
 
 bench: install
 	$(BIN)/headrace bench

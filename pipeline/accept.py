@@ -81,6 +81,7 @@ def _columns(records: RawBatch, events: list[Event], offsets: NDArray[numpy.int6
             texts([event.set_once for event in events]),
             texts([event.unset for event in events]),
             pa.array([event.historical for event in events], pa.bool_()),
+            texts([event.marks for event in events]),
             fixed([records.topic_id] * count),
             pa.array(numpy.full(count, records.partition, numpy.int32)),
             pa.array(offsets),

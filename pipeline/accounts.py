@@ -32,6 +32,8 @@ class LogAccount(msgspec.Struct, frozen=True):
     """The log's first offset when the hop met it; what was removed before that was never its concern."""
     repaired: int = 0
     """Lone surrogates that were replaced by U+FFFD in rows that moved on."""
+    sent: list[tuple[str, int]] = []
+    """Facts that followed beside the rows: the log they went to, and how many."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class LogCounters:
         self.start = 0
         self.repaired = 0
         self._fates: dict[tuple[str, int, str], list[int]] = {}
+        self._sent: dict[str, int] = {}
 
     @classmethod
     def thaw(cls, account: LogAccount) -> "LogCounters":
@@ -67,6 +70,7 @@ class LogCounters:
         counters.position, counters.closed = account.position, account.closed
         counters.rows, counters.sum, counters.expired = account.rows, account.sum, account.expired
         counters.start, counters.repaired = account.start, account.repaired
+        counters._sent = dict(account.sent)
         counters._fates = {(kind, project, detail): [n, total] for kind, project, detail, n, total in account.fates}
         return counters
 
@@ -84,6 +88,10 @@ class LogCounters:
         fate = self._fates.setdefault((kind, project, detail), [0, 0])
         fate[0] += rows
         fate[1] = (fate[1] + uuid_sum) & _MASK
+
+    def send(self, log: str, rows: int) -> None:
+        """Facts that followed from what was read, and the log (topic id in hexadecimal) that they go to."""
+        self._sent[log] = self._sent.get(log, 0) + rows
 
     def start_at(self, low: int) -> None:
         """Begin no earlier than the log does; what retention took before it was read is noted."""
@@ -110,6 +118,7 @@ class LogCounters:
             fates=fates,
             start=self.start,
             repaired=self.repaired,
+            sent=list(self._sent.items()),
         )
 
 

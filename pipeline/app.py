@@ -4,6 +4,7 @@ import faulthandler
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from faust.types import TP
 from pipeline.batches import BatchSchema, BatchTransport, acknowledge
 from pipeline.delivery import BlockRunner
 from pipeline.destinations import destination_named
-from pipeline.hops import AcceptHop, ResolveHop
+from pipeline.hops import AcceptHop, Hop, IdentifyHop, PeopleHop, ResolveHop
 from pipeline.interval import IntervalRunner
 from pipeline.logs import configure
 from pipeline.memory import warm_up
@@ -22,11 +23,18 @@ from pipeline.metrics import serve
 from pipeline.runner import Runner
 from pipeline.settings import Broker, Settings
 from pipeline.tables import StateTable, TransactionalTableManager
+from pipeline.topics import DELIVERED
 from schemas.outcomes import Retry
 
 __all__ = ["run", "HopApp", "build"]
 
 DELIVER = "deliver-"
+INTERVAL_HOPS: dict[str, Callable[[Settings], Hop]] = {
+    "accept": AcceptHop,
+    "resolve": ResolveHop,
+    "identify": IdentifyHop,
+    "people": PeopleHop,
+}
 
 
 def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
@@ -126,21 +134,17 @@ class HopApp(faust.App):  # type: ignore[misc]
 
 
 def _runner(settings: Settings, hop: str) -> Runner:
-    if hop == "accept":
-        return IntervalRunner(settings, AcceptHop(settings))
-    if hop == "resolve":
-        return IntervalRunner(settings, ResolveHop(settings))
+    if hop in INTERVAL_HOPS:
+        return IntervalRunner(settings, INTERVAL_HOPS[hop](settings))
     name = hop.removeprefix(DELIVER)
     return BlockRunner(settings, name, destination_named(settings, name))
 
 
 def _sources(settings: Settings, hop: str) -> tuple[str, ...]:
     named = settings.topics.named
-    if hop == "accept":
-        return (named("events.raw"),)
-    if hop == "resolve":
-        return (named("events.accepted"),)
-    return (named("events.prepared"), named("events.rejected"), named("accounts"))
+    if hop in INTERVAL_HOPS:
+        return INTERVAL_HOPS[hop](settings).sources
+    return tuple(named(topic) for topic in DELIVERED)
 
 
 def _faust_settings(settings: Settings) -> dict[str, Any]:

@@ -13,11 +13,21 @@ from pipeline.consumer import LogReader, Place
 from pipeline.ends import LogEnds
 from pipeline.following import Following
 from pipeline.settings import Settings
+from pipeline.topics import DELIVERED
 
 __all__ = ["Arrival"]
 
 LOOK_AGAIN_S = 0.15
 PEEK_WITHIN_S = 1.0
+_ORDER = (
+    ("resolve", "events.accepted"),
+    ("identify", "identity.claims"),
+    ("resolve", "identity.mappings"),
+    ("people", "person.changes"),
+    ("resolve", "person.views"),
+)
+"""Each hop's answers come after what it answers to: what stands later here writes into nothing that stands before."""
+_DELIVERED = tuple(topic for topic in DELIVERED if topic not in ("events.rejected", "accounts"))
 
 
 class Arrival:
@@ -38,13 +48,17 @@ class Arrival:
         named = self._settings.topics.named
         deadline = time.monotonic() + timeout_s
         pending = self._until_past("accept", named("events.raw"), sent, deadline, progress)
-        if not pending:
-            pending = self._next("resolve", named("events.accepted"), deadline, progress)
+        for hop, topic in _ORDER:
+            pending = pending or self._next(hop, named(topic), deadline, progress)
         for destination in self._settings.destinations:
-            # Last the rejected: delivering the prepared may reject, too.
-            for topic in (named("events.prepared"), named("events.rejected")):
-                pending = pending or self._next(f"deliver-{destination.name}", topic, deadline, progress)
+            # Last the rejected: delivering anything else may reject, too.
+            for topic in (*_DELIVERED, "events.rejected"):
+                pending = pending or self._next(f"deliver-{destination.name}", named(topic), deadline, progress)
         return pending
+
+    def wait_for(self, hop: str, topic: str, timeout_s: float) -> str:
+        """Return when the hop has read all that stands in the topic now; the answer is as that of `wait`."""
+        return self._next(hop, topic, time.monotonic() + timeout_s, lambda: None)
 
     def close(self) -> None:
         self._following.close()

@@ -13,9 +13,10 @@ import msgspec
 from pipeline.accounts import Account, LogAccount
 from pipeline.audit_closed import closed_logs
 from pipeline.audit_evidence import ClosedLog, Evidence, Landing, RawLog
+from pipeline.audit_facts import Facts
 from pipeline.outcome import DROPPED, DUPLICATE, MOVED, REJECTED
 
-__all__ = ["AuditReport", "add_up"]
+__all__ = ["AuditReport", "add_facts", "add_up"]
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 _ALL = -1
@@ -43,6 +44,10 @@ class AuditReport(msgspec.Struct):
     """Positions that are not in ClickHouse and older than the log: repeats that collapsed, or lost; nobody can tell."""
     rejected_by_code: dict[str, int] = {}
     hops: list[dict[str, int | str]] = []
+    facts: list[Facts] = []
+    """What hops told each other, and a destination, of people and visits."""
+    facts_pending: int = 0
+    """Facts that somebody has yet to read."""
     problems: list[str] = []
     notes: list[str] = []
     closed_logs: list[ClosedLog] = []
@@ -79,6 +84,18 @@ def add_up(evidence: Evidence) -> AuditReport:
     report.vanished += sum(closed.vanished for closed in report.closed_logs)
     report.hops = _by_hop(evidence)
     return report
+
+
+def add_facts(report: AuditReport, facts: list[Facts], still: bool, shows_aborted: bool) -> None:
+    """Add the facts. `still` says that they stood still: only then can what was sent be compared with what is there."""
+    report.facts, report.facts_pending = facts, sum(found.waiting for found in facts)
+    if not still:
+        report.notes.append("facts of people and visits were moving and are not compared; audit --wait lets them come")
+        return
+    for found in facts:
+        if found.missing > 0 or (found.missing < 0 and not shows_aborted):
+            said = f"{found.sent} facts were sent to {found.topic}, {found.reader} has read {found.read}"
+            _miss(report, abs(found.missing), f"{said} and {found.waiting} lie before it")
 
 
 def _count(report: AuditReport, hop: str, log: LogAccount) -> None:
@@ -239,11 +256,11 @@ def _logs(accounts: list[Account]) -> Iterator[tuple[str, LogAccount]]:
 
 
 def _by_hop(evidence: Evidence) -> list[dict[str, int | str]]:
-    """A line for each hop and topic: read, moved, rejected, dropped, and what waits before it."""
+    """A line for each hop and topic: read, moved, applied, rejected, dropped, and what waits before it."""
     lines: dict[tuple[str, str], dict[str, int | str]] = {}
 
     def line(hop: str, topic: str) -> dict[str, int | str]:
-        blank = {"read": 0, "moved": 0, "rejected": 0, "dropped": 0, "waiting": 0}
+        blank = {"read": 0, "moved": 0, "applied": 0, "rejected": 0, "dropped": 0, "waiting": 0}
         return lines.setdefault((hop, topic), {"hop": hop, "topic": topic, **blank})
 
     def add(hop: str, topic: str, name: str, rows: int) -> None:
@@ -258,8 +275,8 @@ def _by_hop(evidence: Evidence) -> list[dict[str, int | str]]:
         add("accept", raw.account.topic, "waiting", raw.waiting)
     for waiting in evidence.waiting:
         add(waiting.reader, waiting.topic, "waiting", waiting.rows)
-    order = {"accept": 0, "resolve": 1}
-    return sorted(lines.values(), key=lambda found: (order.get(str(found["hop"]), 2), str(found["topic"])))
+    order = {"accept": 0, "resolve": 1, "identify": 2, "people": 3}
+    return sorted(lines.values(), key=lambda found: (order.get(str(found["hop"]), 4), str(found["topic"])))
 
 
 def _miss(report: AuditReport, rows: int, problem: str) -> None:

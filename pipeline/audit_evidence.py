@@ -73,7 +73,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     accounts: list[Account]
     logs: dict[str, str]
-    """The topics between the hops with the logs (topic ids) they are now, events.raw included."""
+    """Every topic with the log (topic id) it is now."""
     readers: dict[str, list[str]]
     """The hops that read each topic between hops; each reads everything."""
     partitions: int

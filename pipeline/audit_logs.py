@@ -1,6 +1,7 @@
 """The audit's view of Kafka: accounts, where the logs begin and end, and what stands in them."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -8,10 +9,12 @@ from confluent_kafka import KafkaException
 
 from pipeline.accounts import Account
 from pipeline.audit_cut import Cut, take_cut
+from pipeline.audit_facts import Facts, fact_lines, figures
 from pipeline.consumer import LogReader, Place
 from pipeline.ends import LogEnds
 from pipeline.observer import Observer, settle_within_s, unsettled
 from pipeline.settings import Settings
+from schemas.batches import COMMAND_HEADER, check_headers
 from schemas.outcomes import Retry
 from schemas.record import RawBatch
 
@@ -30,6 +33,13 @@ class AuditLogs:
         self.prepared, self.rejected = named("events.prepared"), named("events.rejected")
         self.delivers = [f"deliver-{destination.name}" for destination in settings.destinations]
         self.readers = {self.accepted: ["resolve"], self.prepared: self.delivers, self.rejected: self.delivers}
+        self.fact_readers = {
+            named("identity.claims"): ["identify"],
+            named("identity.mappings"): ["resolve", *self.delivers],
+            named("person.changes"): ["people"],
+            named("person.views"): ["resolve"],
+            **{named(topic): self.delivers for topic in ("persons", "session.starts", "ingestion.warnings")},
+        }
         self._observer = patiently(lambda: Observer(settings))
         self._ends = LogEnds(settings)
 
@@ -41,6 +51,29 @@ class AuditLogs:
     def cut(self, kept: Mapping[str, Account]) -> Cut:
         """One cut. `kept` are accounts from elsewhere, for hops that the topic says nothing of."""
         return take_cut(lambda: patiently(self._observer.refresh), self, kept)
+
+    def facts(self) -> tuple[list[Facts], bool]:
+        """The facts as they stand, and whether they stood still while they were looked at."""
+        before = patiently(self._observer.refresh)
+        found = before.values()
+        positions = {(one.hop, log.log, one.partition): log.position for one in found for log in one.logs}
+        waiting: dict[tuple[str, str], int] = defaultdict(int)
+        for topic, hops in self.fact_readers.items():
+            log, low = self.logs[topic].hex(), self.starts(topic)
+            ends = {(topic, partition): end for partition, end in self.ends(topic).items()}
+            first = {
+                place: max(low[place[1]], min(positions.get((hop, log, place[1]), 0) for hop in hops)) for place in ends
+            }
+            for batch in self.between(first, ends):
+                for offset, headers in zip(batch.offsets, batch.headers, strict=True):
+                    told = dict(headers or ())
+                    rows, _ = (0, 0) if COMMAND_HEADER in told else check_headers(told)
+                    for hop in hops:
+                        behind = positions.get((hop, log, batch.partition), 0) <= offset < ends[topic, batch.partition]
+                        waiting[topic, hop] += rows if behind else 0
+        after = figures(patiently(self._observer.refresh).values())
+        logs = {topic: self.logs[topic].hex() for topic in self.fact_readers}
+        return fact_lines(after, logs, self.fact_readers, waiting), after == figures(found)
 
     def starts(self, topic: str) -> dict[int, int]:
         """The first offset of each partition."""

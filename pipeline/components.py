@@ -5,10 +5,11 @@ and what was answered last, named after one of its ids. A small record for each 
 So a claim reads and writes what it touches and nothing else, and everything else follows from `resolution`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
+from pipeline.component_records import Block, Books, ComponentRecord, Read
 from pipeline.identity import (
     ACCEPTED,
     NEVER,
@@ -33,8 +34,6 @@ __all__ = [
     "Membership",
     "Refused",
 ]
-
-Read = Callable[[bytes], bytes | None]
 
 
 class Mapping(msgspec.Struct, frozen=True, gc=False):
@@ -75,13 +74,6 @@ class Applied(msgspec.Struct, frozen=True):
     """Only verdicts that are new or other than before."""
 
 
-class Block(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Claims on an id up to and including `time` (microseconds) are refused; `version` is the record's position."""
-
-    time: int
-    version: int
-
-
 class Component(msgspec.Struct, frozen=True):
     """What `headrace person explain` shows: ids with their people, claims with their verdicts, blocks."""
 
@@ -93,38 +85,6 @@ class Component(msgspec.Struct, frozen=True):
     """Times in microseconds."""
     too_common: bool = False
     """The id merges nobody, and nothing else is known of it."""
-
-
-class _Id(msgspec.Struct, array_like=True):
-    """The record of a distinct id."""
-
-    component: str = ""
-    newest: int = NEVER
-    """Timestamp of the newest claim on the id, repeats included: a split has to cover it."""
-    common_partners: list[str] = []
-    """Ids too common, claimed together with this one: they still count as its partners."""
-    too_common: bool = False
-
-
-class _Known(msgspec.Struct, array_like=True):
-    """The record of a component. `told` are the verdicts given, `answered` the people."""
-
-    name: str
-    told: list[tuple[Claim, str]] = []
-    blocks: dict[str, Block] = {}
-    answered: dict[str, Person] = {}
-
-    def ids(self) -> list[str]:
-        ends = [end for claim, _ in self.told for end in (claim.into, claim.other) if end]
-        return list(dict.fromkeys([*ends, *self.blocks]))
-
-    def times(self) -> dict[str, int]:
-        return {name: block.time for name, block in self.blocks.items()}
-
-
-_id_decoder = msgspec.msgpack.Decoder(_Id)
-_known_decoder = msgspec.msgpack.Decoder(_Known)
-_encode = msgspec.msgpack.Encoder().encode
 
 
 def apply_claim(project: int, claim: Claim, version: int, read: Read, rules: IdentityRules) -> Applied:
@@ -152,7 +112,7 @@ def apply_block(
 
 def component_of(project: int, distinct_id: str, read: Read) -> Component | None:
     """Everything that decides who the id is; None if no claim and no block ever named it."""
-    books = _Books(project, read)
+    books = Books(project, read)
     state = books.id(distinct_id)
     if state.too_common:
         alone = {distinct_id: Person(person_id(project, distinct_id), False)}
@@ -164,58 +124,6 @@ def component_of(project: int, distinct_id: str, read: Read) -> Component | None
     return Component(known.answered, claims, verdicts, known.times())
 
 
-class _Books:
-    """The state records of a project, each read once; what differs in the end is what was changed."""
-
-    def __init__(self, project: int, read: Read) -> None:
-        self._prefix = b"i%d:" % project
-        self._read = read
-        self._before: dict[bytes, bytes | None] = {}
-        self._ids: dict[str, _Id] = {}
-        self._components: dict[str, _Known | None] = {}
-
-    def id(self, distinct_id: str) -> _Id:
-        state = self._ids.get(distinct_id)
-        if state is None:
-            found = self._look(b"d", distinct_id)
-            state = self._ids[distinct_id] = _Id() if found is None else _id_decoder.decode(found)
-        return state
-
-    def component(self, name: str) -> _Known:
-        """A component by its name; a new one where there was none."""
-        known = self._components.get(name)
-        if known is None:
-            found = self._look(b"c", name)
-            known = self._components[name] = _Known(name) if found is None else _known_decoder.decode(found)
-        return known
-
-    def forget_id(self, distinct_id: str) -> None:
-        """The id is too common: only that fact is kept."""
-        self._ids[distinct_id] = _Id(too_common=True)
-
-    def put(self, known: _Known) -> None:
-        self._components[known.name] = known
-
-    def remove(self, name: str) -> None:
-        self._components[name] = None
-
-    def changes(self) -> dict[bytes, bytes | None]:
-        after: dict[bytes, bytes | None] = {}
-        for distinct_id, state in self._ids.items():
-            after[self._key(b"d", distinct_id)] = None if state == _Id() else _encode(state)
-        for name, known in self._components.items():
-            after[self._key(b"c", name)] = None if known is None or not known.ids() else _encode(known)
-        return {key: value for key, value in after.items() if value != self._before.get(key)}
-
-    def _look(self, kind: bytes, name: str) -> bytes | None:
-        key = self._key(kind, name)
-        self._before[key] = self._read(key)
-        return self._before[key]
-
-    def _key(self, kind: bytes, name: str) -> bytes:
-        return self._prefix + kind + name.encode()
-
-
 class _Step:
     """One record of the log: the state it reads, and what it says about it."""
 
@@ -223,7 +131,7 @@ class _Step:
         self._project = project
         self._version = version
         self._rules = rules
-        self._books = _Books(project, read)
+        self._books = Books(project, read)
         self._mappings: list[Mapping] = []
         self._memberships: list[Membership] = []
         self._refused: list[Refused] = []
@@ -275,7 +183,7 @@ class _Step:
                 if self._is_common(end, self._books.component(state.component or end)):
                     self._retire(self._books.component(state.component or end), [end])
 
-    def _together(self, ids: list[str]) -> _Known:
+    def _together(self, ids: list[str]) -> ComponentRecord:
         """The component of these ids; two are joined by re-pointing the smaller one."""
         names = dict.fromkeys(state.component for state in map(self._books.id, ids) if state.component)
         found = sorted(map(self._books.component, names), key=lambda known: len(known.answered), reverse=True)
@@ -290,7 +198,7 @@ class _Step:
             self._books.id(name).component = known.name
         return known
 
-    def _changed(self, known: _Known, suspects: list[str]) -> None:
+    def _changed(self, known: ComponentRecord, suspects: list[str]) -> None:
         """Claims were added; `suspects` are ids that got a new partner by it."""
         common = [name for name in suspects if self._is_common(name, known)]
         if common:
@@ -298,14 +206,14 @@ class _Step:
         else:
             self._settle(known)
 
-    def _is_common(self, name: str, known: _Known) -> bool:
+    def _is_common(self, name: str, known: ComponentRecord) -> bool:
         """Partners are counted where the claims are: it costs a look at what is replayed anyway."""
         partners = {claim.other for claim, _ in known.told if claim.into == name}
         partners.update(claim.into for claim, _ in known.told if claim.other == name)
         partners.update(self._books.id(name).common_partners)
         return len(partners - {""}) > self._rules.too_common
 
-    def _retire(self, known: _Known, common: list[str]) -> None:
+    def _retire(self, known: ComponentRecord, common: list[str]) -> None:
         """Ids became too common: their claims and blocks go, and the rest falls into its own components."""
         self._books.remove(known.name)
         rest = []
@@ -325,9 +233,9 @@ class _Step:
         for members in _pieces(left, [claim for claim, _ in rest]):
             self._piece(known, members, rest)
 
-    def _piece(self, known: _Known, members: set[str], rest: list[tuple[Claim, str]]) -> None:
+    def _piece(self, known: ComponentRecord, members: set[str], rest: list[tuple[Claim, str]]) -> None:
         """A part of a component that fell apart goes on as a component of its own, if a claim or block is left."""
-        part = _Known(
+        part = ComponentRecord(
             name=known.name if known.name in members else min(members),
             told=[(claim, verdict) for claim, verdict in rest if claim.into in members],
             blocks={name: block for name, block in known.blocks.items() if name in members},
@@ -343,7 +251,7 @@ class _Step:
                 self._books.id(name).component = ""
                 self._answer(name, part.answered.get(name), self._nobody(name))
 
-    def _settle(self, known: _Known) -> None:
+    def _settle(self, known: ComponentRecord) -> None:
         """Resolve a component anew, and say what differs from what was said before."""
         found = resolution(self._project, [claim for claim, _ in known.told], known.times(), self._rules)
         before = dict(known.told)

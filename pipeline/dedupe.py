@@ -1,24 +1,25 @@
 """The same event sent twice by a client: recent uuids per distinct id, in an append-only text of bytes.
 
 A record is 20 bytes: 16 of uuid, 4 of received_at in seconds (big-endian). Up to 32 records stand in the
-newest chunk, which is rewritten when the id gets an event; older ones are sealed under keys of their own and
-never written again until they expire. So a write costs at most 640 bytes however busy the id is, and a search
-is a byte search, without parsing. Time is the events' own received_at: no clock.
+newest chunk, which is rewritten with all else that is known of the id (pipeline/known.py) when it gets an event; older
+ones are sealed under keys of their own and never written again until they expire. So a write costs at most 640 bytes
+however busy the id is, and a search is a byte search, without parsing. Time is the events' own received_at: no clock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from struct import Struct
 
 import msgspec
 
-__all__ = ["DedupRules", "Recent", "Sweep", "hot_key", "is_repeat"]
+__all__ = ["EMPTY", "DedupRules", "Recent", "is_repeat", "newest_s", "sealed_key", "sealed_keys"]
 
 _RECORD = 20
 _CHUNK_RECORDS = 32
 _SECONDS = Struct(">I")
 _SEALED = Struct(">HH")  # number of the first sealed chunk that is kept, number after the last
 _HEADER = _SEALED.size
-_EMPTY = _SEALED.pack(0, 0)
+EMPTY = _SEALED.pack(0, 0)
+"""The newest chunk of an id that is not known."""
 _FULL = _HEADER + _CHUNK_RECORDS * _RECORD
 _FIRST_SECOND = slice(_HEADER + 16, _HEADER + 20)
 
@@ -36,100 +37,83 @@ Read = Callable[[bytes], bytes | None]
 
 
 class Recent:
-    """The dedup state of one batch: what it read and what it changed. `changes` goes into the overlay."""
+    """Looks for repeats and remembers the rest. Sealed chunks are read and written here, the newest by the caller."""
 
-    def __init__(self, read: Read, rules: DedupRules) -> None:
+    def __init__(self, read: Read, rules: DedupRules, changes: dict[bytes, bytes | None]) -> None:
+        """`changes` takes the sealed chunks that change, and is looked into before `read`."""
         self._read = read
         self._rules = rules
         self._chunks_max = -(-rules.per_distinct_id_max // _CHUNK_RECORDS)
-        self.changes: dict[bytes, bytes | None] = {}
+        self._changes = changes
 
-    def repeats(self, keys: Sequence[bytes], uuids: Sequence[bytes], received_s: Sequence[int]) -> list[bool]:
-        """For each event, in order, whether it was seen within the window; if not, it is remembered now.
+    def remember(self, key: bytes, newest: bytes, uuid: bytes, second: int) -> bytes | None:
+        """The distinct id's newest chunk with this event in it; None if the event was seen within the window.
 
-        `keys` are those of `hot_key`, `received_s` epoch seconds. The loop is written for speed: most events meet
-        an id that is new or has a few records, none sealed and none expired.
+        `key` is the id's state key, `second` the event's received_at. Most events meet an id that is new or has a few
+        records, none sealed and none expired: those are decided by a byte search.
         """
-        changes, read = self.changes, self._read
-        window_s = self._rules.window_s
-        answers = []
-        for key, uuid, second in zip(keys, uuids, received_s, strict=True):
-            hot = changes.get(key) or read(key)
-            record = uuid + second.to_bytes(4)
-            if hot is None:
-                changes[key] = _EMPTY + record
-                answers.append(False)
-                continue
-            oldest = max(0, second - window_s).to_bytes(4)
-            ordinary = hot[:_HEADER] == _EMPTY and len(hot) < _FULL and hot[_FIRST_SECOND] >= oldest
-            if ordinary and uuid not in hot:
-                changes[key] = hot + record
-                answers.append(False)
-            else:
-                answers.append(self._seen(key, hot, record, second - window_s))
-        return answers
+        oldest_s = second - self._rules.window_s
+        if newest == EMPTY:
+            return EMPTY + uuid + second.to_bytes(4)
+        if (
+            newest[:_HEADER] == EMPTY
+            and len(newest) < _FULL
+            and newest[_FIRST_SECOND] >= max(0, oldest_s).to_bytes(4)
+            and uuid not in newest
+        ):
+            return newest + uuid + second.to_bytes(4)
+        if is_repeat(newest, uuid, oldest_s) or self._in_sealed(key, newest, uuid, oldest_s):
+            return None
+        return self._tidied(key, newest, oldest_s) + uuid + second.to_bytes(4)
 
-    def _seen(self, key: bytes, hot: bytes, record: bytes, oldest_s: int) -> bool:
-        """The whole rule, for the events that the quick look could not decide."""
-        uuid = record[:16]
-        if is_repeat(hot, uuid, oldest_s) or self._in_sealed(key, hot, uuid, oldest_s):
-            return True
-        self.changes[key] = self._tidied(key, hot, oldest_s) + record
-        return False
-
-    def _in_sealed(self, hot_key: bytes, hot: bytes, uuid: bytes, oldest_s: int) -> bool:
-        first, end = _SEALED.unpack_from(hot)
+    def _in_sealed(self, key: bytes, newest: bytes, uuid: bytes, oldest_s: int) -> bool:
+        first, end = _SEALED.unpack_from(newest)
         for number in range(end - 1, first - 1, -1):
-            chunk = self._chunk(hot_key, number)
+            chunk = self._chunk(key, number)
             if chunk is not None and is_repeat(chunk, uuid, oldest_s):
                 return True
         return False
 
-    def _tidied(self, hot_key: bytes, hot: bytes, oldest_s: int) -> bytes:
+    def _tidied(self, key: bytes, newest: bytes, oldest_s: int) -> bytes:
         """Room for one more record: expired ones leave at the front, a full chunk is sealed."""
-        first, end = _SEALED.unpack_from(hot)
-        while first < end and self._expired(hot_key, first, oldest_s):
-            self.changes[_sealed_key(hot_key, first)] = None
+        first, end = _SEALED.unpack_from(newest)
+        while first < end and self._expired(key, first, oldest_s):
+            self._changes[sealed_key(key, first)] = None
             first += 1
         start = _HEADER
-        while start < len(hot) and first == end and _SECONDS.unpack_from(hot, start + 16)[0] < oldest_s:
+        while start < len(newest) and first == end and _SECONDS.unpack_from(newest, start + 16)[0] < oldest_s:
             start += _RECORD
-        records = hot[start:]
+        records = newest[start:]
         if len(records) >= _FULL - _HEADER:
-            self.changes[_sealed_key(hot_key, end)] = _EMPTY + records
+            self._changes[sealed_key(key, end)] = EMPTY + records
             end, records = end + 1, b""
         if end - first > self._chunks_max:
-            self.changes[_sealed_key(hot_key, first)] = None
+            self._changes[sealed_key(key, first)] = None
             first += 1
         if first == end:
             first = end = 0
         elif end == 0xFFFF:
-            first, end = self._renumbered(hot_key, first, end)
+            first, end = self._renumbered(key, first, end)
         return _SEALED.pack(first, end) + records
 
-    def _renumbered(self, hot_key: bytes, first: int, end: int) -> tuple[int, int]:
+    def _renumbered(self, key: bytes, first: int, end: int) -> tuple[int, int]:
         """Sealed chunks moved to the numbers from 0, before the 16-bit number runs out."""
-        chunks = [self._chunk(hot_key, number) for number in range(first, end)]
+        chunks = [self._chunk(key, number) for number in range(first, end)]
         for number in range(first, end):
-            self.changes[_sealed_key(hot_key, number)] = None
+            self._changes[sealed_key(key, number)] = None
         for number, chunk in enumerate(chunks):
-            self.changes[_sealed_key(hot_key, number)] = chunk
+            self._changes[sealed_key(key, number)] = chunk
         return 0, len(chunks)
 
-    def _expired(self, hot_key: bytes, number: int, oldest_s: int) -> bool:
-        chunk = self._chunk(hot_key, number)
+    def _expired(self, key: bytes, number: int, oldest_s: int) -> bool:
+        chunk = self._chunk(key, number)
         return chunk is None or all(
             _SECONDS.unpack_from(chunk, at + 16)[0] < oldest_s for at in range(_HEADER, len(chunk), _RECORD)
         )
 
-    def _chunk(self, hot_key: bytes, number: int) -> bytes | None:
-        key = _sealed_key(hot_key, number)
-        return self.changes[key] if key in self.changes else self._read(key)
-
-
-def hot_key(state_key: bytes) -> bytes:
-    """Where the newest records of a distinct id stand."""
-    return b"d" + state_key
+    def _chunk(self, key: bytes, number: int) -> bytes | None:
+        place = sealed_key(key, number)
+        return self._changes[place] if place in self._changes else self._read(place)
 
 
 def is_repeat(chunk: bytes, uuid: bytes, oldest_s: int) -> bool:
@@ -142,43 +126,17 @@ def is_repeat(chunk: bytes, uuid: bytes, oldest_s: int) -> bool:
     return False
 
 
-def _sealed_key(hot_key: bytes, number: int) -> bytes:
-    return b"s" + number.to_bytes(2) + hot_key[1:]
+def sealed_key(key: bytes, number: int) -> bytes:
+    """Where a sealed chunk of the distinct id with this state key stands."""
+    return b"s" + number.to_bytes(2) + key
 
 
-class Sweep:
-    """Forgets distinct ids that sent nothing for a whole window: a few per commit, so that it is never felt.
-
-    An id that writes again tidies up after itself; this is for those that never do.
-    """
-
-    KEYS_PER_STEP = 500
-    """At 7 commits a second a million idle ids are looked through in five minutes."""
-
-    def __init__(self, rules: DedupRules) -> None:
-        self._rules = rules
-        self._left: list[bytes] = []
-        self._next_round_s = 0
-
-    def step(
-        self, items: Callable[[], Iterator[tuple[bytes, bytes]]], read: Read, oldest_s: int
-    ) -> dict[bytes, bytes | None]:
-        """Changes that remove what was received before `oldest_s`; `read` sees uncommitted changes too."""
-        if not self._left:
-            if oldest_s < self._next_round_s:
-                return {}
-            self._next_round_s = oldest_s + self._rules.window_s // 24
-            self._left = [key for key, _ in items() if key.startswith(b"d")]
-        some, self._left = self._left[-self.KEYS_PER_STEP :], self._left[: -self.KEYS_PER_STEP]
-        changes: dict[bytes, bytes | None] = {}
-        for key in some:
-            hot = read(key)
-            if hot is not None and _newest_s(hot) < oldest_s:
-                first, end = _SEALED.unpack_from(hot)
-                changes[key] = None
-                changes.update({_sealed_key(key, number): None for number in range(first, end)})
-        return changes
+def sealed_keys(key: bytes, newest: bytes) -> list[bytes]:
+    """Where all its sealed chunks stand."""
+    first, end = _SEALED.unpack_from(newest)
+    return [sealed_key(key, number) for number in range(first, end)]
 
 
-def _newest_s(chunk: bytes) -> int:
+def newest_s(chunk: bytes) -> int:
+    """The latest received_at in the chunk, epoch seconds; 0 for an empty one."""
     return max((_SECONDS.unpack_from(chunk, at + 16)[0] for at in range(_HEADER, len(chunk), _RECORD)), default=0)

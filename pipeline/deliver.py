@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from pipeline.outcome import MOVED, REJECTED, Fate, Outcome
 from pipeline.rejection import rejected_rows
-from schemas.batches import PREPARED, check_headers, from_wire, hash_of
-from schemas.batches import REJECTED as REJECTED_COLUMNS
+from schemas.batches import check_headers, from_wire, hash_of, schema_of
 from schemas.block import Block, Landed
 from schemas.record import RawBatch
 
@@ -48,8 +47,7 @@ def unpack(batch: RawBatch) -> Iterator[Unpacked]:
             rows = pa.record_batch([pa.array([content], pa.binary())], schema=ACCOUNT_COLUMNS)
         else:
             check_headers(dict(headers))
-            schema = PREPARED if batch.topic.endswith("events.prepared") else REJECTED_COLUMNS
-            rows = from_wire(content, schema)
+            rows = from_wire(content, schema_of(batch.topic))
         # The opened batch shares the message's memory or is as large: what is bounded is what is held.
         yield Unpacked(offset, max(len(content), rows.nbytes), rows.num_rows, rows)
 

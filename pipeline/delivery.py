@@ -20,6 +20,7 @@ from pipeline.producer import Outgoing
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.spine import deliver
+from pipeline.topics import DELIVERED
 from schemas.batches import batch_headers, to_wire
 from schemas.block import Block
 from schemas.record import RawBatch
@@ -147,12 +148,8 @@ class BlockRunner(Runner):
         self.hop_name = f"deliver-{name}"
         self._destination = destination
         named = settings.topics.named
-        self._events, self._rejected, self._accounts = (
-            named("events.prepared"),
-            named("events.rejected"),
-            named("accounts"),
-        )
-        self.sources = (self._events, self._rejected, self._accounts)
+        self._rejected, self._accounts = named("events.rejected"), named("accounts")
+        self.sources = tuple(named(topic) for topic in DELIVERED)
         self.outputs = ()
         self._loops: dict[int, asyncio.Task[None]] = {}
         self._sending = asyncio.Semaphore(settings.deliver.concurrency)

@@ -5,7 +5,7 @@ from typing import Any
 
 from destinations.clickhouse.connect import new_client
 from pipeline.accounts import Account, decode_account
-from pipeline.audit import AuditReport, add_up
+from pipeline.audit import AuditReport, add_facts, add_up
 from pipeline.audit_cut import Cut
 from pipeline.audit_evidence import Evidence, RawLog
 from pipeline.audit_landing import landings
@@ -66,6 +66,11 @@ class _Audit:
             report = add_up(evidence)
             if report.unaccounted and and_where:
                 report.problems += trace(self._logs, evidence)
+            facts, still = self._logs.facts()
+            while time.monotonic() < deadline and not (still and not any(found.waiting for found in facts)):
+                time.sleep(LOOK_AGAIN_S)
+                facts, still = self._logs.facts()
+            add_facts(report, facts, still, evidence.shows_aborted)
             return report
         finally:
             self._logs.close()
@@ -73,10 +78,9 @@ class _Audit:
 
     def _evidence(self, cut: Cut, former: list[Account]) -> Evidence:
         logs = self._logs
-        topics = (logs.raw, logs.accepted, logs.prepared, logs.rejected)
         return Evidence(
             accounts=cut.accounts,
-            logs={topic: logs.logs[topic].hex() for topic in topics},
+            logs={topic: log.hex() for topic, log in logs.logs.items()},
             readers=logs.readers,
             partitions=self._settings.topics.partitions,
             waiting=cut.waiting,

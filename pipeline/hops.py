@@ -6,18 +6,21 @@ from typing import Protocol
 import pyarrow as pa
 
 from pipeline.accept import AcceptRules
-from pipeline.dedupe import Sweep
+from pipeline.claims import IdentifyRules
+from pipeline.known import KnownRules, Sweep
+from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome, Read
 from pipeline.ownership import Owned
+from pipeline.person_changes import PersonRules
 from pipeline.registry import Registry
-from pipeline.resolve import AcceptedBatch, ResolveRules
+from pipeline.resolve import ResolveRules
 from pipeline.settings import Settings
-from pipeline.spine import accept, resolve
-from schemas.batches import ACCEPTED, check_headers, from_wire
+from pipeline.spine import accept, describe, identify, people, rename, resolve
+from schemas.batches import check_headers, from_wire, schema_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch
 
-__all__ = ["Hop", "AcceptHop", "ResolveHop"]
+__all__ = ["AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ResolveHop", "opened"]
 
 ROWS_AT_ONCE = 2_000
 """Some 2.5 MB of events; a batch costs 0.1 ms whatever its size, and above this size nothing more is gained."""
@@ -29,7 +32,12 @@ class Hop(Protocol):
     name: str
     sources: tuple[str, ...]
     output: str
+    """Where the rows that move on go; empty where none do."""
     output_log: str
+    beside: tuple[str, ...]
+    """Topics for what follows beside the rows that move on."""
+    beside_logs: Mapping[str, str]
+    """The ids of these topics in hexadecimal, by their names without the installation's prefix."""
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         """The topics' ids of this assignment."""
@@ -56,6 +64,8 @@ class AcceptHop:
         self.sources: tuple[str, ...] = (settings.topics.named("events.raw"),)
         self.output = settings.topics.named("events.accepted")
         self.output_log = ""
+        self.beside: tuple[str, ...] = ()
+        self.beside_logs: Mapping[str, str] = {}
         self._registry = Registry(settings.registry)
         tokens = {token: project.id for project in settings.projects for token in project.tokens}
         context = DecodeContext(projects=tokens, limits=settings.limits, avro=self._registry.known)
@@ -78,19 +88,31 @@ class AcceptHop:
 
 
 class ResolveHop:
-    """events.accepted to events.prepared: remembers recent uuids per distinct id."""
+    """events.accepted to events.prepared, and the answers of identify and people."""
 
     name = "resolve"
 
     def __init__(self, settings: Settings) -> None:
-        self.sources: tuple[str, ...] = (settings.topics.named("events.accepted"),)
-        self.output = settings.topics.named("events.prepared")
+        named = settings.topics.named
+        self._accepted, self._mappings = named("events.accepted"), named("identity.mappings")
+        self.sources: tuple[str, ...] = (self._accepted, self._mappings, named("person.views"))
+        self.output = named("events.prepared")
         self.output_log = ""
-        self._rules = ResolveRules(dedup=settings.dedup)
+        beside = ("session.starts", "identity.claims", "person.changes", "ingestion.warnings")
+        self._beside = {topic: named(topic) for topic in beside}
+        self.beside: tuple[str, ...] = tuple(self._beside.values())
+        self.beside_logs: Mapping[str, str] = {}
+        self._rules = ResolveRules(
+            known=KnownRules(dedup=settings.dedup, sessions=settings.sessions),
+            people=settings.people,
+            identity=settings.identity,
+            partitions=settings.topics.partitions,
+        )
         self._sweeps: dict[int, Sweep] = {}
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.output_log = logs[self.output].hex()
+        self.beside_logs = {topic: logs[name].hex() for topic, name in self._beside.items()}
         self._sweeps.clear()
 
     def lacks(self, batch: RawBatch) -> bool:
@@ -100,26 +122,92 @@ class ResolveHop:
         """Everything is in the batch and the state."""
 
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
-        for messages in _gathered(batch):
-            yield resolve(AcceptedBatch.joined(batch.topic_id, batch.partition, messages), read, self._rules)
+        for rows in opened(batch):
+            if batch.topic == self._accepted:
+                yield resolve(rows, read, self._rules)
+            elif batch.topic == self._mappings:
+                yield rename(rows, read, self._rules)
+            else:
+                yield describe(rows, read)
 
     def tend(self, owned: Owned, batch: RawBatch) -> None:
         """Forget a few expired uuids; the time is the newest record's own."""
-        sweep = self._sweeps.setdefault(owned.partition, Sweep(self._rules.dedup))
-        oldest_s = max(batch.timestamps) // 1000 - self._rules.dedup.window_s
+        sweep = self._sweeps.setdefault(owned.partition, Sweep(self._rules.known.dedup))
+        oldest_s = max(batch.timestamps) // 1000 - self._rules.known.dedup.window_s
         owned.overlay.update(sweep.step(owned.store.items, owned.overlay.get, oldest_s))
 
 
-def _gathered(batch: RawBatch) -> Iterator[list[tuple[int, pa.RecordBatch]]]:
-    """The messages opened, with their offsets, in groups that are worth the fixed cost of a batch."""
+class _StateHop:
+    """A hop that turns facts into state and answers: nothing moves on."""
+
+    source = ""
+    answers: tuple[str, ...] = ()
+
+    def __init__(self, settings: Settings) -> None:
+        named = settings.topics.named
+        self.sources: tuple[str, ...] = (named(self.source),)
+        self.output = ""
+        self.output_log = ""
+        self._beside = {topic: named(topic) for topic in self.answers}
+        self.beside: tuple[str, ...] = tuple(self._beside.values())
+        self.beside_logs: Mapping[str, str] = {}
+
+    def bind(self, logs: Mapping[str, bytes]) -> None:
+        self.beside_logs = {topic: logs[name].hex() for topic, name in self._beside.items()}
+
+    def lacks(self, batch: RawBatch) -> bool:
+        return False
+
+    def provide(self, batch: RawBatch) -> None:
+        """Everything is in the batch and the state."""
+
+    def tend(self, owned: Owned, batch: RawBatch) -> None:
+        """Nothing expires."""
+
+
+class IdentifyHop(_StateHop):
+    """identity.claims to identity.mappings: the single writer of who is who, per project."""
+
+    name = "identify"
+    source = "identity.claims"
+    answers = ("identity.mappings", "person.changes", "ingestion.warnings")
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._rules = IdentifyRules(identity=settings.identity, partitions=settings.topics.partitions)
+
+    def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
+        for rows in opened(batch):
+            yield identify(rows, read, self._rules)
+
+
+class PeopleHop(_StateHop):
+    """person.changes to persons and person.views: the single writer of a person's properties."""
+
+    name = "people"
+    source = "person.changes"
+    answers = ("persons", "person.views")
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._rules = PersonRules(people=settings.people, partitions=settings.topics.partitions)
+
+    def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
+        for rows in opened(batch):
+            yield people(rows, read, self._rules)
+
+
+def opened(batch: RawBatch) -> Iterator[LogBatch]:
+    """The messages of an internal topic, in groups that are worth the fixed cost of a batch."""
+    schema = schema_of(batch.topic)
     group: list[tuple[int, pa.RecordBatch]] = []
     rows = 0
     for offset, value, headers in zip(batch.offsets, batch.values, batch.headers, strict=True):
         check_headers(dict(headers or ()))
-        group.append((offset, from_wire(value or b"", ACCEPTED)))
+        group.append((offset, from_wire(value or b"", schema)))
         rows += group[-1][1].num_rows
         if rows >= ROWS_AT_ONCE:
-            yield group
+            yield LogBatch.joined(batch.topic_id, batch.partition, group)
             group, rows = [], 0
     if group:
-        yield group
+        yield LogBatch.joined(batch.topic_id, batch.partition, group)

@@ -76,7 +76,8 @@ class Instance:
             self._tell(f"created {len(created)} topics")
         for migration in migrate(self._settings.clickhouse):
             self._tell(f"applied migration {migration.version:04} {migration.name}")
-        hops = ["accept", "resolve", *(f"deliver-{found.name}" for found in self._settings.destinations)]
+        hops = ["accept", "resolve", "identify", "people"]
+        hops += [f"deliver-{found.name}" for found in self._settings.destinations]
         for hop in hops:
             self._supervisor.start(self._hop(hop))
         self._note()

@@ -21,7 +21,7 @@ class IntervalRunner(Runner):
         super().__init__(settings)
         self.hop_name = hop.name
         self.sources = hop.sources
-        self.outputs = tuple({hop.output, settings.topics.named("events.rejected")})
+        self.outputs = tuple({hop.output, settings.topics.named("events.rejected"), *hop.beside} - {""})
         self._pending = asyncio.Event()
         self._plenty = asyncio.Event()
         self._committing: asyncio.Task[None] | None = None

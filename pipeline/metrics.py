@@ -15,7 +15,7 @@ from pipeline.settings import Metrics
 __all__ = ["METRICS", "Watched", "WorkerCollector", "serve"]
 
 METRICS = {
-    "headrace_rows": "Rows of a source that ended in one way: moved, rejected or dropped, by project and detail.",
+    "headrace_rows": "Rows of a source that ended in one way: moved, applied, rejected or dropped.",
     "headrace_rows_read": "Rows read of a source; equals the sum of headrace_rows, or an alert must fire.",
     "headrace_position": "The next offset to read of a partition.",
     "headrace_expired_offsets": "Offsets that retention removed before they were read: loss, and a page.",

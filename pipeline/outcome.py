@@ -1,13 +1,32 @@
 """What follows from one batch: rows that move on, rows rejected, state changed, and a count for every row."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pyarrow as pa
 
-__all__ = ["Outcome", "Fate", "Read", "MOVED", "REJECTED", "DROPPED", "DUPLICATE"]
+from pipeline.columns import integers
+
+__all__ = [
+    "Outcome",
+    "applied",
+    "Fate",
+    "Read",
+    "Sent",
+    "MOVED",
+    "REJECTED",
+    "APPLIED",
+    "COMMAND",
+    "DROPPED",
+    "DUPLICATE",
+]
 
 MOVED, REJECTED, DROPPED = "moved", "rejected", "dropped"
+APPLIED = "applied"
+"""Of what is no event: it has been worked into the state."""
+COMMAND = "command"
+"""Of what was applied: somebody has written it by a command, no hop has."""
 DUPLICATE = "duplicate"
 """The rule under which a repeat of the same event is dropped."""
 
@@ -19,12 +38,21 @@ class Fate(msgspec.Struct, frozen=True, gc=False):
     """How many rows ended in one way, with the sum of their uuid hashes (0 where they have no uuid)."""
 
     kind: str
-    """`moved`, `rejected` or `dropped`."""
+    """`moved`, `rejected` or `dropped`; `applied` for what is no event."""
     project: int
     detail: str
     """The rejection code or the rule; empty for moved rows, whose log the shell knows."""
     rows: int
     uuid_sum: int = 0
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Rows that follow from a batch beside those that move on: facts, claims, warnings."""
+
+    topic: str
+    """Without the installation's prefix."""
+    partition: int
+    rows: pa.RecordBatch
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -36,6 +64,7 @@ class Outcome(msgspec.Struct, frozen=True):
     moved: list[tuple[int, pa.RecordBatch]]
     """(partition of the next topic, its rows), in the order of the batch within each partition."""
     rejected: pa.RecordBatch | None = None
+    sent: list[Sent] = []
     changes: dict[bytes, bytes | None] = {}
     repaired: int = 0
     """Lone surrogates that were replaced in the rows that moved on."""
@@ -43,3 +72,14 @@ class Outcome(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         counted = sum(fate.rows for fate in self.fates)
         assert counted == self.rows, f"{self.rows} rows in, {counted} accounted for"
+
+
+def applied(
+    rows: pa.RecordBatch, beside: list[Sent], changes: dict[bytes, bytes | None], commands: Sequence[int] = ()
+) -> Outcome:
+    """Of rows that are no events: they have become state. `commands` are the projects of those that no hop has sent."""
+    by_command = Counter(commands)
+    sent = Counter(integers(rows.column("project")).tolist()) - by_command
+    fates = [Fate(APPLIED, project, "", count) for project, count in sorted(sent.items())]
+    fates += [Fate(APPLIED, project, COMMAND, count) for project, count in sorted(by_command.items())]
+    return Outcome(rows.num_rows, 0, fates, moved=[], sent=beside, changes=changes)

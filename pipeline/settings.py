@@ -11,6 +11,9 @@ import msgspec
 
 from destinations.clickhouse.config import Config as ClickHouseConfig
 from pipeline.dedupe import DedupRules
+from pipeline.identity import IdentityRules
+from pipeline.registers import PeopleRules
+from pipeline.sessions import SessionRules
 from schemas.limits import Limits
 
 __all__ = [
@@ -129,7 +132,7 @@ class Fetch(Section, frozen=True):
     """Messages of the other topics per read; each holds thousands of events."""
     gather_ms: NotNegative = 20
     """After the first record, how long to gather more: fewer, larger batches."""
-    wait_ms: Positive = 250
+    wait_ms: Positive = 500
     """How long the broker holds an empty fetch; new records answer it at once."""
     log_check_s: Seconds = 5.0
     """How often an idle worker makes sure that its topics still are the logs it knows."""
@@ -196,6 +199,9 @@ class Settings(Section, frozen=True):
     nowhere."""
     limits: Limits = Limits()
     dedup: DedupRules = DedupRules()
+    sessions: SessionRules = SessionRules()
+    identity: IdentityRules = IdentityRules()
+    people: PeopleRules = PeopleRules()
     commit: Commit = Commit()
     deliver: Deliver = Deliver()
     fetch: Fetch = Fetch()
@@ -212,5 +218,7 @@ class Settings(Section, frozen=True):
 
     def fingerprint(self) -> str:
         """A short name of what decides about events, noted with every commit."""
-        content = msgspec.json.encode([self.projects, self.limits, self.dedup, self.registry])
+        content = msgspec.json.encode(
+            [self.projects, self.limits, self.dedup, self.sessions, self.identity, self.people, self.registry]
+        )
         return hashlib.sha256(content).hexdigest()[:12]

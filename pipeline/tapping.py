@@ -11,7 +11,7 @@ from pipeline.consumer import LogReader
 from pipeline.registry import Registry
 from pipeline.settings import Settings
 from pipeline.topics import found_topics
-from schemas.batches import ACCEPTED, PREPARED, REJECTED, from_wire
+from schemas.batches import SCHEMAS, from_wire
 from schemas.decoding import DecodeContext, decode
 from schemas.event import Event
 from schemas.outcomes import ConfigError
@@ -19,7 +19,6 @@ from schemas.record import RawBatch
 
 __all__ = ["decoded", "tap"]
 
-SCHEMAS = {"events.accepted": ACCEPTED, "events.prepared": PREPARED, "events.rejected": REJECTED}
 _JSON_COLUMNS = {"properties", "set", "set_once", "unset", "person_properties", "headers"}
 
 

@@ -13,8 +13,27 @@ from pipeline.connection import client_options
 from pipeline.settings import Settings
 from schemas.outcomes import Retry
 
-__all__ = ["TopicPlan", "FoundTopic", "catalogue", "create_missing", "deviations", "found_topics", "topic_ids"]
+__all__ = [
+    "DELIVERED",
+    "TopicPlan",
+    "FoundTopic",
+    "catalogue",
+    "create_missing",
+    "deviations",
+    "found_topics",
+    "topic_ids",
+]
 
+DELIVERED = (
+    "events.prepared",
+    "persons",
+    "identity.mappings",
+    "session.starts",
+    "ingestion.warnings",
+    "events.rejected",
+    "accounts",
+)
+"""What a destination may be given, without the installation's prefix."""
 _DAY_MS = 24 * 3600 * 1000
 _MIB = 1024 * 1024
 _clients = threading.local()
@@ -62,9 +81,18 @@ def catalogue(settings: Settings) -> list[TopicPlan]:
             retention_ms=30 * _DAY_MS,
             message_bytes_max=16 * _MIB,
         ),
+        TopicPlan(
+            named("identity.claims"), count, "claims that two distinct ids are one person, and splits", retention_ms=-1
+        ),
+        TopicPlan(named("identity.mappings"), count, "who is whose person, in batches"),
+        TopicPlan(named("person.changes"), count, "what distinct ids say of their people, in batches"),
+        TopicPlan(named("person.views"), count, "how people look, for their distinct ids, in batches"),
+        TopicPlan(named("persons"), count, "people as they are now, in batches"),
+        TopicPlan(named("session.starts"), count, "what became of the starts of sessions, in batches"),
+        TopicPlan(named("ingestion.warnings"), count, "what was refused of events that went on, in batches"),
         TopicPlan(named("accounts"), count, "counters of every commit", compacted=True),
     ]
-    hops = [("accept", "raw_partitions"), ("resolve", "partitions")]
+    hops = [("accept", "raw_partitions"), *((hop, "partitions") for hop in ("resolve", "identify", "people"))]
     hops += [(f"deliver-{destination.name}", "partitions") for destination in settings.destinations]
     for hop, key in hops:
         name, partitions = f"{settings.app}-{hop}-state", getattr(settings.topics, key)

@@ -25,6 +25,7 @@ class Frozen(msgspec.Struct, frozen=True):
     rows: int
     weight: int
     moved: dict[int, list[pa.RecordBatch]]
+    sent: dict[tuple[str, int], list[pa.RecordBatch]]
     rejected: list[pa.RecordBatch]
     changes: dict[bytes, bytes | None]
     record: CommitRecord
@@ -40,6 +41,7 @@ class PartitionWork:
         self._fresh_bytes = 0
         self._hop = hop
         self._moved: dict[int, list[pa.RecordBatch]] = {}
+        self._sent: dict[tuple[str, int], list[pa.RecordBatch]] = {}
         self._rejected: list[pa.RecordBatch] = []
         self._bytes_per_row = {"moved": 600.0, "rejected": 2000.0}
 
@@ -61,11 +63,12 @@ class PartitionWork:
             rows=self.rows,
             weight=self._fresh_bytes,
             moved=self._moved,
+            sent=self._sent,
             rejected=self._rejected,
             changes=self.owned.overlay.freeze(),
             record=self.owned.record(),
         )
-        self.rows, self._fresh_bytes, self._moved, self._rejected = 0, 0, {}, []
+        self.rows, self._fresh_bytes, self._moved, self._sent, self._rejected = 0, 0, {}, {}, []
         return frozen
 
     def commit(self, frozen: Frozen) -> int:
@@ -74,6 +77,8 @@ class PartitionWork:
         outgoing: list[Outgoing] = []
         for partition, pieces in frozen.moved.items():
             outgoing += self._messages(self._hop.output, partition, pieces, "moved")
+        for (topic, partition), pieces in frozen.sent.items():
+            outgoing += self._messages(settings.topics.named(topic), partition, pieces, topic)
         if frozen.rejected:
             home = self.owned.partition % settings.topics.partitions
             outgoing += self._messages(settings.topics.named("events.rejected"), home, frozen.rejected, "rejected")
@@ -93,6 +98,9 @@ class PartitionWork:
             counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)
         for partition, rows in outcome.moved:
             self._moved.setdefault(partition, []).append(rows)
+        for sent in outcome.sent:
+            self._sent.setdefault((sent.topic, sent.partition), []).append(sent.rows)
+            counters.send(self._hop.beside_logs[sent.topic], sent.rows.num_rows)
         if outcome.rejected is not None:
             self._rejected.append(outcome.rejected)
         self.owned.overlay.update(outcome.changes)
@@ -102,7 +110,7 @@ class PartitionWork:
         target = self.owned.settings.commit.message_bytes
         size = rows = 0
         for gathered in gather(pieces, target):
-            for part in cut(gathered, int(target / self._bytes_per_row[kind])):
+            for part in cut(gathered, int(target / self._bytes_per_row.get(kind, 100.0))):
                 value = to_wire(part)
                 size += len(value)
                 rows += part.num_rows

@@ -10,14 +10,24 @@ import pyarrow as pa
 
 __all__ = [
     "ACCEPTED",
+    "CHANGES",
+    "CLAIMS",
+    "MAPPINGS",
+    "PERSONS",
     "PREPARED",
     "REJECTED",
+    "SCHEMAS",
+    "STARTS",
+    "VIEWS",
+    "WARNINGS",
+    "COMMAND_HEADER",
     "FORMAT_VERSION",
     "WrongBatchFormat",
     "batch_headers",
     "check_headers",
     "from_wire",
     "hash_of",
+    "schema_of",
     "to_wire",
 ]
 
@@ -25,6 +35,8 @@ FORMAT_VERSION = b"\x01"
 VERSION_HEADER = "headrace-format"
 ROWS_HEADER = "headrace-rows"
 HASH_HEADER = "headrace-uuid-sum"
+COMMAND_HEADER = "headrace-command"
+"""On a message that no hop has written: somebody's command, by its name."""
 
 _UUID = pa.binary(16)
 _MICROS = pa.timestamp("us", tz="UTC")
@@ -41,6 +53,7 @@ _SENT = [
     ("set_once", pa.binary()),
     ("unset", pa.binary()),
     ("historical", pa.bool_()),
+    ("marks", pa.binary()),
     ("source_log", _UUID),
     ("source_partition", pa.int32()),
     ("source_offset", pa.int64()),
@@ -51,11 +64,11 @@ ACCEPTED = pa.schema(_SENT)
 
 PREPARED = pa.schema(
     [
-        *_SENT[:10],
-        *_SENT[11:],
+        *(field for field in _SENT if field[0] not in ("historical", "marks")),
         ("person_id", _UUID),
         ("person_identified", pa.bool_()),
         ("session_id", pa.string()),
+        ("session_given", pa.bool_()),
         ("session_start", _MICROS),
         ("person_properties", pa.binary()),
         ("accepted_log", _UUID),
@@ -65,6 +78,93 @@ PREPARED = pa.schema(
     ]
 )
 """events.prepared: who and which session are known; `accepted_*` is its place in events.accepted."""
+
+STARTS = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("distinct_id", pa.string()),
+        ("start", _MICROS),
+        ("session_id", pa.string()),
+        ("dead", pa.bool_()),
+    ]
+)
+"""session.starts: what became of the start of a derived session; of several facts about one start, dead wins."""
+
+CLAIMS = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("kind", pa.int8()),
+        ("into", pa.string()),
+        ("other", pa.string()),
+        ("timestamp", _MICROS),
+        ("event_uuid", _UUID),
+    ]
+)
+"""identity.claims: `other` is the same person as `into`. Kind 0 splits the person of `into` as of the timestamp; the
+others are those of pipeline/identity.py."""
+
+MAPPINGS = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("distinct_id", pa.string()),
+        ("person_id", _UUID),
+        ("identified", pa.bool_()),
+        ("version", pa.int64()),
+    ]
+)
+"""identity.mappings: the person of a distinct id. `version` is the place in identity.claims of what caused it."""
+
+CHANGES = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("person_id", _UUID),
+        ("distinct_id", pa.string()),
+        ("mapping_version", pa.int64()),
+        ("membership", pa.bool_()),
+        ("joined", pa.bool_()),
+        ("identified", pa.bool_()),
+        ("registers", pa.binary()),
+        ("created_at", pa.int64()),
+    ]
+)
+"""person.changes: from identify, who joined or left a person (`membership`); from resolve, what is known of an id."""
+
+VIEWS = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("distinct_id", pa.string()),
+        ("person_id", _UUID),
+        ("version", pa.int64()),
+        ("properties", pa.binary()),
+    ]
+)
+"""person.views: the person's joined properties, told to each of its ids. `version` is a place in person.changes."""
+
+PERSONS = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("person_id", _UUID),
+        ("version", pa.int64()),
+        ("created_at", _MICROS),
+        ("identified", pa.bool_()),
+        ("is_deleted", pa.bool_()),
+        ("properties", pa.binary()),
+        ("distinct_ids", pa.list_(pa.string())),
+    ]
+)
+"""persons: snapshots; the highest version counts. `distinct_ids` are the members that have a row of their own."""
+
+WARNINGS = pa.schema(
+    [
+        ("project", pa.int64()),
+        ("distinct_id", pa.string()),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("event_uuid", _UUID),
+        ("timestamp", _MICROS),
+    ]
+)
+"""ingestion.warnings: something of an event was refused, and the event itself went on."""
 
 REJECTED = pa.schema(
     [
@@ -87,6 +187,20 @@ REJECTED = pa.schema(
 """events.rejected: the original bytes with the reason. `headers` is a JSON array of [name, base64 or null];
 `row` is 0 for a raw record; null key and value stay null."""
 
+SCHEMAS = {
+    "events.accepted": ACCEPTED,
+    "events.prepared": PREPARED,
+    "events.rejected": REJECTED,
+    "session.starts": STARTS,
+    "identity.claims": CLAIMS,
+    "identity.mappings": MAPPINGS,
+    "person.changes": CHANGES,
+    "person.views": VIEWS,
+    "persons": PERSONS,
+    "ingestion.warnings": WARNINGS,
+}
+"""The columns of every topic that carries batches."""
+
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _PLAIN_READ = pa.ipc.IpcReadOptions(use_threads=False)
 # One message is too small for a thread pool to pay; the hops run several messages side by side instead.
@@ -94,6 +208,11 @@ _PLAIN_READ = pa.ipc.IpcReadOptions(use_threads=False)
 
 class WrongBatchFormat(Exception):
     """An internal topic holds a message this version cannot read: a bug or a foreign writer, never data."""
+
+
+def schema_of(topic: str) -> pa.Schema:
+    """The columns of a topic, whose name may carry a prefix. Raises StopIteration for one that carries no batches."""
+    return next(schema for name, schema in SCHEMAS.items() if topic.endswith(name))
 
 
 def to_wire(batch: pa.RecordBatch) -> bytes:

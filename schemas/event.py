@@ -27,6 +27,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     set_once: bytes = b""
     unset: bytes = b""
     historical: bool = False
+    marks: bytes = b""
+    """What the properties say about person and session (schemas/marks.py); empty for nothing."""
     repaired: int = 0
     """How many lone surrogates were replaced by U+FFFD."""
 

@@ -12,6 +12,7 @@ from schemas.event import Event, Rejected, RejectionCode
 from schemas.identifiers import TEXTS, record_uuid, uuid5
 from schemas.json_text import encoded
 from schemas.limits import Limits
+from schemas.marks import marks_of
 from schemas.refused import Refused
 from schemas.timestamps import OutOfRange, event_time
 
@@ -61,6 +62,7 @@ def finished(
         uuid = _uuid(fields.uuid, project, properties, place)
         if has_value(fields.ip) and "$ip" not in properties:
             properties["$ip"] = fields.ip
+        text = encoded(properties)
         return Event(
             uuid=uuid,
             project=project,
@@ -68,11 +70,12 @@ def finished(
             distinct_id=distinct_id,
             timestamp=timestamp,
             received_at=fields.received_us,
-            properties=encoded(properties),
+            properties=text,
             set=encoded(sets[0]) if sets[0] else b"",
             set_once=encoded(sets[1]) if sets[1] else b"",
             unset=encoded(unset) if unset else b"",
             historical=fields.historical is True,
+            marks=marks_of(event, text),
             repaired=repaired,
         )
     except Refused as refusal:
@@ -163,8 +166,8 @@ def _unset(fields: Fields, properties: dict[str, Any]) -> list[str]:
         found = list(value) if isinstance(value, (list, dict)) else [value]
         if not all(isinstance(name, str) for name in found):
             raise Refused(RejectionCode.WRONG_TYPE, "$unset must be a list of property names")
-        names += [name for name in found if name not in names]
-    return names
+        names += found
+    return list(dict.fromkeys(names))
 
 
 def _timestamp(fields: Fields, properties: dict[str, Any], limits: Limits) -> int:

@@ -3,13 +3,14 @@
 import hashlib
 import uuid
 
-__all__ = ["person_id", "record_uuid", "uuid5", "LINES", "PERSONS", "RECORDS", "TEXTS"]
+__all__ = ["person_id", "record_uuid", "uuid5", "LINES", "PERSONS", "RECORDS", "SESSIONS", "TEXTS"]
 
 PERSONS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:persons").bytes
 RECORDS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:records").bytes
 TEXTS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:event-uuids").bytes
 LINES = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:imported-lines").bytes
-"""Four namespaces, so that a person, a record, a sender's own id and an imported line never share a uuid."""
+SESSIONS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:sessions").bytes
+"""Five namespaces, so that a person, a record, a sender's own id, an imported line and a session never share a uuid."""
 
 
 def uuid5(namespace: bytes, name: bytes) -> bytes:

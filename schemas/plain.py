@@ -7,6 +7,8 @@ check on the bytes is conservative, so that no limit is ever skipped:
 - a text with no more opening brackets than the depth allows cannot nest too deep;
 - a key takes at least five bytes (`"":1,`), so a short text cannot have too many;
 - without a `\\u` there is neither a surrogate nor a NUL nor a hidden `$`;
+- `$set`, `$set_once` and `$unset` are taken where they stand at the top: if the text has more of them, the others may
+  stand inside the properties, where they count as well;
 - the parser checks the grammar of properties it leaves as text, but not their UTF-8: that is checked here.
 """
 
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from schemas.event import Event
 from schemas.identifiers import record_uuid
 from schemas.limits import KEY_BYTES_MIN, Limits
+from schemas.marks import CLAIM_EVENTS, marks_of
 from schemas.record import Headers, RawBatch
 from schemas.timestamps import END_US, EPOCH
 
@@ -33,13 +36,19 @@ UNPARSABLE_LINE_HEADER = "headrace-unparsable-line"
 
 RECORDS_AT_ONCE = 256
 """Some 300 KB of text: looked through several times, it stays in the processor's cache."""
+_NOTHING = msgspec.Raw()
+_NO_SETS = (b"", b"", b"")
 _MICROSECOND = timedelta(microseconds=1)
 _DOLLAR, _BACKSLASH, _U = b"$\\u"
 _BRACE, _DASH = b"{-"
+_MANY = 1 << 32
+"""More words than a batch of lines can hold."""
 _DASHES = [8, 13, 18, 23]
 _MICROS = pa.timestamp("us", tz="UTC")
 _SET, _UNSET = int.from_bytes(b"set"), int.from_bytes(b"uns")
-"""`$set`, `$set_once` and `$unset` may stand inside the properties; three letters tell."""
+"""Of `$set`, `$set_once` and `$unset`: three letters tell."""
+_MARKS = [int.from_bytes(letters) for letters in (b"ses", b"ano", b"pro")]
+"""Of `$session_id`, `$anon_distinct_id` and `$process_person_profile` (schemas/marks.py)."""
 
 
 class _Plain(Protocol):
@@ -52,6 +61,20 @@ class _Plain(Protocol):
     timestamp: str
     historical: bool
     properties: msgspec.Raw
+    set: msgspec.Raw
+    set_once: msgspec.Raw
+    unset: msgspec.Raw
+
+
+class _Looks(msgspec.Struct, frozen=True):
+    """What a first look at the bytes of some lines tells, line by line."""
+
+    ordinary: list[bool]
+    """No byte calls for a closer look."""
+    sets: list[int]
+    """How often `$set`, `$set_once` or `$unset` stands in it, or what begins like them."""
+    marked: list[bool]
+    """Its properties may say something about person or session."""
 
 
 def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> list[Event | None]:
@@ -64,11 +87,12 @@ def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -
         values = batch.values[start : start + RECORDS_AT_ONCE]
         headers = batch.headers[start : start + RECORDS_AT_ONCE]
         lines = [value if value and len(value) <= longest else b"" for value in values]
+        looks = _looked_at(lines, limits)
         plains = [
-            _decoded(decode, line) if ordinary and not (marks and _is_marked(marks)) else None
-            for line, marks, ordinary in zip(lines, headers, _ordinary(lines, limits), strict=True)
+            _decoded(decode, line) if ordinary and not (header and _is_unparsable(header)) else None
+            for line, header, ordinary in zip(lines, headers, looks.ordinary, strict=True)
         ]
-        events += _events(batch, start, plains, known, limits)
+        events += _events(batch, start, plains, looks, known, limits)
     return events
 
 
@@ -84,12 +108,20 @@ def _decoder(limits: Limits) -> Callable[[bytes], _Plain]:
         timestamp: str = ""
         historical: bool = False
         properties: msgspec.Raw = msgspec.Raw(b"{}")
+        set: msgspec.Raw = msgspec.field(default=_NOTHING, name="$set")
+        set_once: msgspec.Raw = msgspec.field(default=_NOTHING, name="$set_once")
+        unset: msgspec.Raw = msgspec.field(default=_NOTHING, name="$unset")
 
     return msgspec.json.Decoder(Plain).decode
 
 
 def _events(
-    batch: RawBatch, start: int, plains: list[_Plain | None], projects: Mapping[str, int], limits: Limits
+    batch: RawBatch,
+    start: int,
+    plains: list[_Plain | None],
+    looks: _Looks,
+    projects: Mapping[str, int],
+    limits: Limits,
 ) -> list[Event | None]:
     """Every rule that is left. uuids and timestamps are read together: one by one they cost four times as much."""
     events: list[Event | None] = [None] * len(plains)
@@ -107,7 +139,13 @@ def _events(
     for index, plain, uuid, in_range, timestamp, received_us in rows:
         project = project_of(plain.token)
         properties = bytes(plain.properties)
-        if project is not None and uuid is not None and in_range and properties[0] == _BRACE:
+        if project is None or uuid is None or not in_range or properties[0] != _BRACE:
+            continue
+        marks = b""
+        if looks.marked[index] or plain.event in CLAIM_EVENTS:
+            marks = marks_of(plain.event, properties)
+        sets = _sets(plain, looks.sets[index]) if looks.sets[index] else _NO_SETS
+        if sets is not None:
             events[index] = Event(
                 uuid=uuid,
                 project=project,
@@ -116,9 +154,26 @@ def _events(
                 timestamp=timestamp,
                 received_at=received_us,
                 properties=properties,
+                set=sets[0],
+                set_once=sets[1],
+                unset=sets[2],
                 historical=plain.historical,
+                marks=marks,
             )
     return events
+
+
+def _sets(plain: _Plain, times: int) -> tuple[bytes, bytes, bytes] | None:
+    """The three, empty where nothing is set; None where one has another type, or may stand elsewhere as well."""
+    given = [bytes(plain.set), bytes(plain.set_once), bytes(plain.unset)]
+    if sum(map(bool, given)) != times or any(text and text[0] != _BRACE for text in given[:2]):
+        return None
+    try:
+        names = list(dict.fromkeys(msgspec.json.decode(given[2], type=list[str]))) if given[2] else []
+    except msgspec.ValidationError:
+        return None
+    set_, set_once = (b"" if text == b"{}" else text for text in given[:2])
+    return set_, set_once, msgspec.json.encode(names) if names else b""
 
 
 def _micros(texts: list[str], received: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
@@ -174,8 +229,8 @@ def _decoded(decode: Callable[[bytes], _Plain], line: bytes) -> _Plain | None:
         return None
 
 
-def _ordinary(lines: Sequence[bytes], limits: Limits) -> list[bool]:
-    """Which lines have no byte that calls for a closer look. Looked at together it costs a third."""
+def _looked_at(lines: Sequence[bytes], limits: Limits) -> _Looks:
+    """A first look at the bytes of all lines. Together it costs a third."""
     text = b"\n".join(lines)
     sizes = numpy.fromiter(map(len, lines), numpy.int64, len(lines))
     codes = numpy.frombuffer(text or b"\0", numpy.uint8)
@@ -184,19 +239,28 @@ def _ordinary(lines: Sequence[bytes], limits: Limits) -> list[bool]:
     kinds, following = codes[places], codes.take(places + 1, mode="clip")
     weights = ((kinds & 0xDF) == 0x5B).astype(numpy.int64)
     weights[(kinds == _BACKSLASH) & (following == _U)] = limits.depth + 1
+    ends = numpy.searchsorted(places, numpy.cumsum(sizes + 1))
     dollars = numpy.flatnonzero(kinds == _DOLLAR)
+    sets, marked = [0] * len(lines), [False] * len(lines)
     if len(dollars):
         at = places[dollars]
         letters = following[dollars].astype(numpy.int32)
         for distance in (2, 3):
             letters = (letters << 8) | codes.take(at + distance, mode="clip")
-        weights[dollars[(letters == _SET) | (letters == _UNSET)]] = limits.depth + 1
-    sums = numpy.concatenate(([0], numpy.cumsum(weights)))
-    ends = numpy.searchsorted(places, numpy.cumsum(sizes + 1))
-    ordinary: list[bool] = (numpy.diff(sums[ends], prepend=0) <= limits.depth).tolist()
-    if text.isascii():
-        return ordinary
-    return [good and (line.isascii() or _is_utf8(line)) for good, line in zip(ordinary, lines, strict=True)]
+        words = numpy.zeros(len(places), numpy.int64)
+        words[dollars[(letters == _SET) | (letters == _UNSET)]] = 1
+        words[dollars[numpy.isin(letters, _MARKS)]] = _MANY
+        found = _per_line(words, ends)
+        sets, marked = (found % _MANY).tolist(), (found >= _MANY).tolist()
+    ordinary: list[bool] = (_per_line(weights, ends) <= limits.depth).tolist()
+    if not text.isascii():
+        ordinary = [good and (line.isascii() or _is_utf8(line)) for good, line in zip(ordinary, lines, strict=True)]
+    return _Looks(ordinary, sets, marked)
+
+
+def _per_line(weights: NDArray[numpy.int64], ends: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
+    """Sums of the weights between the ends."""
+    return numpy.diff(numpy.concatenate(([0], numpy.cumsum(weights)))[ends], prepend=0)
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -207,6 +271,6 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _is_marked(headers: Headers) -> bool:
+def _is_unparsable(headers: Headers) -> bool:
     """The importer marks lines it could not parse."""
     return any(name == UNPARSABLE_LINE_HEADER for name, _ in headers)

@@ -10,7 +10,15 @@ from schemas.block import Part
 
 __all__ = ["Encoded", "encode", "table_of", "month_column_of"]
 
-TABLES = {"events.prepared": "events", "events.rejected": "rejected_events", "accounts": "accounts"}
+TABLES = {
+    "events.prepared": "events",
+    "events.rejected": "rejected_events",
+    "persons": "persons",
+    "identity.mappings": "person_distinct_id_overrides",
+    "session.starts": "session_starts",
+    "ingestion.warnings": "ingestion_warnings",
+    "accounts": "accounts",
+}
 MONTH_COLUMNS = {"events": "timestamp", "rejected_events": "record_timestamp"}
 """The column whose month is a table's partition."""
 

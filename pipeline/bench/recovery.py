@@ -8,7 +8,7 @@ import numpy
 
 from pipeline.bench.result import Recovery
 from pipeline.bench.stand import Stand
-from pipeline.dedupe import Recent, hot_key
+from pipeline.known import Known, KnownRules
 from pipeline.ownership import Owned
 from pipeline.routing import partitions_of, state_key
 from pipeline.settings import Settings
@@ -62,9 +62,9 @@ def write_state(settings: Settings, keys: int) -> None:
 
 def _remembered(settings: Settings, names: list[bytes]) -> Mapping[bytes, bytes | None]:
     """What resolve keeps about these distinct ids after a few events of each, just now."""
-    recent = Recent(lambda _: None, settings.dedup)
-    keys, now_s = [hot_key(name) for name in names], int(time.time())
+    known = Known(lambda _: None, KnownRules(dedup=settings.dedup, sessions=settings.sessions))
+    now_s, ordinary = int(time.time()), [0] * len(names)
     for number in range(UUIDS_PER_KEY):
         uuids = [hashlib.blake2b(b"%d:%b" % (number, name), digest_size=16).digest() for name in names]
-        recent.repeats(keys, uuids, [now_s] * len(keys))
-    return recent.changes
+        known.learn(names, uuids, [now_s] * len(names), [now_s * 1_000_000 + number] * len(names), ordinary)
+    return known.changes

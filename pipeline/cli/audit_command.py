@@ -42,7 +42,7 @@ def show(report: "AuditReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    columns = ("hop", "topic", "read", "moved", "rejected", "dropped", "waiting")
+    columns = ("hop", "topic", "read", "moved", "applied", "rejected", "dropped", "waiting")
     table = Table(*columns, title="Accounts", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for line in report.hops:
         table.add_row(*[f"{value:,}" if isinstance(value, int) else value for value in map(line.get, columns)])
@@ -55,6 +55,8 @@ def show(report: "AuditReport") -> None:
     for name, remark in _REMARKS.items():
         if count := getattr(report, name):
             say(f"{name:>12} {count:>12,}  ({remark})")
+    if report.facts_pending:
+        say(f"{'facts':>12} {report.facts_pending:>12,}  (of people and visits, still to be read)")
     for closed in report.closed_logs:
         unread = f", {closed.vanished:,} unread" if closed.vanished else ""
         say(f"closed: {closed.reader} read {closed.rows:,} rows of {closed.topic} (log {closed.log[:8]}){unread}")

@@ -18,7 +18,7 @@ from destinations.clickhouse.reference import tables_page
 from pipeline.cli.main import COMMANDS, main
 from pipeline.conversion import choices_of, is_section, item_section
 from pipeline.settings import Settings
-from pipeline.topics import catalogue
+from pipeline.topics import TopicPlan, catalogue
 from schemas.event import RejectionCode
 
 __all__ = ["pages", "sections", "told_fields", "write"]
@@ -133,16 +133,25 @@ def _commands() -> str:
         assert found is not None, f"{name} is listed and has no module"
         help_text = found.get_help(click.Context(found, info_name=name, parent=context))
         lines += [f"## headrace {name}\n", "```text", help_text, "```\n"]
+        if isinstance(found, click.Group):
+            for part in found.commands.values():
+                place = click.Context(part, info_name=f"{name} {part.name}", parent=context)
+                lines += ["```text", part.get_help(place), "```\n"]
     return "\n".join(lines)
 
 
 def _topics() -> str:
     lines = [f"{HEAD}# Topics and rejection codes\n", "| topic | partitions | kept | carries |", "|---|---|---|---|"]
     for plan in catalogue(Settings()):
-        kept = "compacted" if plan.compacted else f"{plan.retention_ms // 86_400_000} days"
-        lines.append(f"| `{plan.name}` | {plan.partitions} | {kept} | {plan.carries} |")
+        lines.append(f"| `{plan.name}` | {plan.partitions} | {_kept(plan)} | {plan.carries} |")
     lines += ["", "Rejection codes, the closed list:", "", *[f"- `{code.value}`" for code in RejectionCode], ""]
     return "\n".join(lines)
+
+
+def _kept(plan: TopicPlan) -> str:
+    if plan.compacted:
+        return "compacted"
+    return "for ever" if plan.retention_ms < 0 else f"{plan.retention_ms // 86_400_000} days"
 
 
 def run() -> None:

@@ -10,7 +10,7 @@ __all__ = ["entry"]
 
 
 @command("headrace run accept --config headrace.yaml\n  headrace run deliver clickhouse")
-@click.argument("hop", type=click.Choice(["accept", "resolve", "deliver"]))
+@click.argument("hop", type=click.Choice(["accept", "resolve", "identify", "people", "deliver"]))
 @click.argument("name", required=False)
 def entry(hop: str, name: str | None, as_json: bool, config: Path | None) -> None:
     """Run one worker of a hop until it is told to stop (SIGTERM, Ctrl-C).
@@ -19,7 +19,7 @@ def entry(hop: str, name: str | None, as_json: bool, config: Path | None) -> Non
     without committing; whatever supervises it starts it again.
     """
     if (hop == "deliver") != (name is not None):
-        fail("run accept and run resolve take no name; run deliver takes a destination's name", EXIT_USAGE)
+        fail("only run deliver takes a name: a destination's name", EXIT_USAGE)
     from pipeline.memory import keep_memory
 
     keep_memory()

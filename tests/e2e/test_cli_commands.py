@@ -96,7 +96,7 @@ def test_tap_shows_rejections_and_accounts(running: Folder) -> None:
     [account] = running.rows("accounts", "--limit", "1")
 
     assert (rejection["code"], rejection["stage"], rejection["value"]) == ("not_json", "accept", "not json")
-    assert account["hop"] in ("accept", "resolve", "deliver-clickhouse")
+    assert account["hop"] in ("accept", "resolve", "people", "deliver-clickhouse")
 
 
 def test_tap_refuses_a_filter_that_could_never_match(running: Folder) -> None:

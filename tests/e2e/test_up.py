@@ -20,6 +20,7 @@ from schemas.event import RejectionCode
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+HOPS = ("accept", "resolve", "identify", "people", "deliver-clickhouse")
 LINES = [
     f'10.0.0.{n % 50} - - [17/May/2015:{n // 60:02}:{n % 60:02}:00 +0000] "GET /page/{n} HTTP/1.1" 200 {n} "-" "curl/8"'
     for n in range(300)
@@ -104,7 +105,7 @@ def test_up_says_what_the_embedded_broker_does_not_promise(running: Installation
 def test_up_returns_when_every_process_runs(running: Installation) -> None:
     processes = running.ask("status")["processes"]
 
-    assert set(processes) == {"up", "broker", "clickhouse", "accept", "resolve", "deliver-clickhouse"}
+    assert set(processes) == {"up", "broker", "clickhouse", *HOPS}
     assert {process["state"] for process in processes.values()} == {"running"}
 
 
@@ -136,7 +137,7 @@ def test_a_line_of_ndjson_keeps_its_own_token(running: Installation) -> None:
     assert running.sql("SELECT count() FROM rejected_events WHERE code = 'unknown_token'") == ["1"]
 
 
-@pytest.mark.parametrize("hop", ["accept", "resolve", "deliver-clickhouse"])
+@pytest.mark.parametrize("hop", HOPS)
 def test_a_killed_hop_is_started_again_and_goes_on(running: Installation, hop: str) -> None:
     before = running.children()[hop]
     os.kill(before.pid, signal.SIGKILL)
@@ -243,7 +244,7 @@ def test_with_a_broker_and_a_clickhouse_of_its_own_up_runs_only_the_hops(
             "projects: [{id: 7, tokens: [demo]}]\n"
         )
 
-        assert set(installation.ask("up", "--detach")["children"]) == {"accept", "resolve", "deliver-clickhouse"}
+        assert set(installation.ask("up", "--detach")["children"]) == set(HOPS)
         installation.ask(*IMPORT)
         assert installation.sql("SELECT project, count() FROM events_resolved GROUP BY project") == ["7\t300"]
         installation.ask("down")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from schemas.avro import parse_schema
 from schemas.decoding import decode, decode_carefully
 from schemas.event import Event, Rejected
+from schemas.marks import CLAIM_EVENTS
 from tests.unit.schemas.decoded import batch_of, context
 
 texts = st.text(max_size=20) | st.sampled_from(["", "\x00", "\ud800", "😀", "null", "phc_1", "2023-01-01", "a" * 201])
@@ -23,14 +24,26 @@ names = st.sampled_from(NAMES.split())
 objects = st.dictionaries(names | texts, trees, max_size=12)
 TIMES = r"(19|20)\d\d-[01]\d-[0-3]\d([T ][0-2]\d(:?[0-6]\d(:?[0-6]\d([.,]\d{1,9})?)?)?([Zz]|[+-][0-2]\d(:?[0-6]\d)?)?)?"
 times = st.from_regex(TIMES, fullmatch=True) | st.datetimes().map(lambda when: when.isoformat() + "Z")
+said = st.fixed_dictionaries(
+    {},
+    optional={
+        "$anon_distinct_id": scalars | trees,
+        "alias": scalars,
+        "$session_id": scalars | trees,
+        "$process_person_profile": scalars,
+        "$set": objects,
+    },
+)
 likely = st.fixed_dictionaries(
-    {"token": st.just("phc_1"), "event": texts, "distinct_id": texts},
+    {"token": st.just("phc_1"), "event": texts | st.sampled_from(list(CLAIM_EVENTS)), "distinct_id": texts},
     optional={
         "uuid": texts | st.uuids().map(str),
         "timestamp": texts | times,
-        "properties": objects,
+        "properties": objects | said,
         "type": st.sampled_from(["track", "page", "odd"]),
-        "$set": trees,
+        "$set": objects | trees,
+        "$set_once": objects,
+        "$unset": st.lists(texts, max_size=3) | trees,
         "data": texts,
         "now": texts,
     },
@@ -106,8 +119,9 @@ def test_the_quick_way_and_the_careful_way_agree(value: bytes) -> None:
     careful = decode_carefully(batch, 0, context())
 
     if isinstance(quick, Event) and isinstance(careful, Event):
-        assert spelled(quick.properties) == spelled(careful.properties)
-        blank = {"properties": b""}
+        for name in ("properties", "set", "set_once"):
+            assert spelled(getattr(quick, name) or b"{}") == spelled(getattr(careful, name) or b"{}")
+        blank = {"properties": b"", "set": b"", "set_once": b""}
         assert msgspec.structs.replace(quick, **blank) == msgspec.structs.replace(careful, **blank)
     else:
         assert quick == careful

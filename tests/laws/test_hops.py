@@ -9,14 +9,24 @@ from hypothesis import strategies as st
 
 from pipeline.accept import AcceptRules
 from pipeline.dedupe import DedupRules
+from pipeline.identity import IdentityRules
+from pipeline.known import KnownRules
+from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome
-from pipeline.resolve import AcceptedBatch, ResolveRules
+from pipeline.registers import PeopleRules
+from pipeline.resolve import ResolveRules
+from pipeline.sessions import SessionRules
 from pipeline.spine import accept, resolve
 from schemas.batches import ACCEPTED, PREPARED, REJECTED, from_wire, hash_of, to_wire
 from tests.unit.schemas.decoded import batch_of, context
 
 RULES = AcceptRules(decoding=context(), partitions=4)
-RESOLVE = ResolveRules(dedup=DedupRules(window_s=100, per_distinct_id_max=64))
+RESOLVE = ResolveRules(
+    known=KnownRules(dedup=DedupRules(window_s=100, per_distinct_id_max=64), sessions=SessionRules()),
+    people=PeopleRules(),
+    identity=IdentityRules(),
+    partitions=4,
+)
 
 
 def raw(distinct_id: str, number: int) -> bytes:
@@ -86,7 +96,7 @@ def resolved(batches: list[pa.RecordBatch], state: State) -> list[bytes]:
     """The uuids that go on, after resolving the batches one after the other."""
     moved: list[bytes] = []
     for offset, rows in enumerate(batches):
-        outcome = resolve(AcceptedBatch.joined(b"A" * 16, 0, [(offset, rows)]), state.get, RESOLVE)
+        outcome = resolve(LogBatch.joined(b"A" * 16, 0, [(offset, rows)]), state.get, RESOLVE)
         state.take(outcome.changes)
         moved += [uuid for _, piece in outcome.moved for uuid in piece.column("uuid").to_pylist()]
     return moved
@@ -113,7 +123,7 @@ def test_joined_messages_keep_the_place_of_every_row(values: list[bytes], at: in
     rows = one_batch(values)
     parts = [(offset, part) for offset, part in ((5, rows.slice(0, at)), (9, rows.slice(at))) if part.num_rows]
 
-    outcome = resolve(AcceptedBatch.joined(b"A" * 16, 0, parts), {}.get, RESOLVE)
+    outcome = resolve(LogBatch.joined(b"A" * 16, 0, parts), {}.get, RESOLVE)
 
     raw = {(offset, row): one for offset, part in parts for row, one in enumerate(part.to_pylist())}
     for _, moved in outcome.moved:
@@ -147,7 +157,7 @@ def test_an_event_from_after_2106_is_remembered_too() -> None:
 def test_every_uuid_that_went_in_is_counted_where_it_went(values: list[bytes]) -> None:
     rows = one_batch(values)
 
-    outcome = resolve(AcceptedBatch.joined(b"A" * 16, 0, [(0, rows)]), {}.get, RESOLVE)
+    outcome = resolve(LogBatch.joined(b"A" * 16, 0, [(0, rows)]), {}.get, RESOLVE)
 
     assert sum(fate.uuid_sum for fate in outcome.fates) % 2**64 == outcome.uuid_sum == hash_of(rows.column("uuid"))
 

@@ -1,7 +1,8 @@
 """Events whose fate is known beforehand: the same number gives the same record, and what must become of it.
 
-Most are plain events, some are sent twice, some carry a token whose meaning changes with the configuration, and one
-in a hundred records is hostile.
+Most are plain events, some are sent twice, some carry a token whose meaning changes with the configuration, some set
+properties of their person, some log in, and one in a hundred records is hostile. They are spread over two hours, so
+that what comes next is mostly late.
 """
 
 import hashlib
@@ -18,6 +19,10 @@ MOVING_TOKEN = "moving"
 WANDERING_TOKEN = "wandering"
 """Unknown in one of the two configurations: there its events are rejected."""
 DISTINCT_IDS = 5_000
+USERS = 400
+LOGIN_EVERY = 60
+SETTING_EVERY = 10
+SPREAD_US = 2 * 3_600 * 1_000_000
 REPEAT_EVERY = 20
 HOSTILE_EVERY = 100
 START_US = 1_700_000_000_000_000
@@ -72,13 +77,17 @@ def _event(seed: int, number: int) -> Sent:
     token = {3: MOVING_TOKEN, 4: WANDERING_TOKEN}.get(number % 50, PLAIN_TOKEN)
     distinct_id = f"user-{int.from_bytes(name.bytes[:4]) % DISTINCT_IDS}"
     event = f"event-{number % 13}"
-    timestamp_us = START_US + number * 1_000
-    properties = json.dumps(
-        {"n": number, "seed": seed, "page": f"/path/{number % 997}", "text": "é" * (number % 40)}, ensure_ascii=False
-    )
+    timestamp_us = START_US + number * 1_000 + int.from_bytes(name.bytes[9:14]) % SPREAD_US
+    said = {"n": number, "seed": seed, "page": f"/path/{number % 997}", "text": "é" * (number % 40)}
+    if number % LOGIN_EVERY == 17:
+        event, said["$anon_distinct_id"] = "$identify", distinct_id
+        distinct_id = f"login-{int.from_bytes(name.bytes[14:]) % USERS}"
+    properties = json.dumps(said, ensure_ascii=False)
+    setting = f',"$set":{{"plan":"p{number % 7}","n":{number}}},"$set_once":{{"first":{number}}}'
     value = (
         f'{{"token":"{token}","uuid":"{name}","event":"{event}","distinct_id":"{distinct_id}",'
-        f'"timestamp":"{_rfc3339(timestamp_us)}","properties":{properties}}}'
+        f'"timestamp":"{_rfc3339(timestamp_us)}","properties":{properties}'
+        f"{setting if number % SETTING_EVERY == 5 else ''}}}"
     )
     content = content_hash(event, distinct_id, timestamp_us, properties)
     return Sent(value.encode(), name=name, content=content, token=token)

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import clickhouse_connect
 import yaml
 
+from pipeline.arrival import Arrival
 from pipeline.configuration import load
 from pipeline.consumer import read_to_end
 from pipeline.embedded.apache_kafka import ApacheKafka
@@ -100,6 +101,8 @@ class Rig:
             },
             "projects": _MEANINGS[which],
             "limits": {"depth": (64, 60)[which]},
+            # The events are of 2023, and come today.
+            "identity": {"stale_days": 100_000},
             "commit": {"interval_ms": (150, 40)[which], "transaction_timeout_s": 20},
             "deliver": {"rows_max": (100_000, 700)[which], "linger_ms": (500, 100)[which]},
             "retry": {"cap_s": 2},
@@ -122,6 +125,15 @@ class Rig:
         words = ("audit", "--json", "--wait", str(wait_s))
         found: dict[str, Any] = json.loads(self.command(*words, codes=(0, 1), within_s=wait_s + 120))
         return found
+
+    def settle(self, within_s: float) -> None:
+        """Return when everything that follows from what was sent is in ClickHouse: people, visits, warnings."""
+        arrival = Arrival(self.settings)
+        try:
+            pending = arrival.wait({}, within_s)
+        finally:
+            arrival.close()
+        assert not pending, pending
 
     def start_clickhouse(self) -> None:
         """Start ClickHouse on its port and wait until it answers."""

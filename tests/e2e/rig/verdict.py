@@ -5,11 +5,13 @@ from collections import Counter
 from typing import Any
 
 from tests.e2e.rig.events import WANDERING_TOKEN, Sent, record
+from tests.e2e.rig.people import judge_people
 from tests.e2e.rig.rig import Rig
 
 __all__ = ["judge", "expected_of"]
 
 CONTENT = "MD5(concat(event, '|', distinct_id, '|', toString(toUnixTimestamp64Micro(timestamp)), '|', properties))"
+OURS = "(event LIKE 'event-%' OR event = '$identify')"
 _SHOWN = 5
 
 
@@ -24,6 +26,8 @@ def judge(rig: Rig, sent: int, wait_s: float = 180.0) -> dict[str, Any]:
         _check_events(client, events, refused)
         _check_hostile(refused, hostile, events)
         _check_places(client)
+        rig.settle(wait_s)
+        judge_people(client)
     accepted = len(events) + repeats + rig.sent_besides - _wandering(refused, events)
     assert report["accepted"] == accepted, f"{accepted} events are to be accepted: {report}"
     assert report["duplicates"] == repeats, f"{repeats} events were sent twice: {report}"
@@ -49,7 +53,7 @@ def expected_of(seed: int, sent: int) -> tuple[dict[bytes, Sent], int, Counter[t
 def _check_events(client: Any, events: dict[bytes, Sent], refused: Counter[tuple[str, bytes]]) -> None:
     """By uuid and content, once each: as stored (without FINAL) and as read (with FINAL)."""
     for final in ("", "FINAL"):
-        query = f"SELECT uuid, {CONTENT} FROM headrace.events {final} WHERE event LIKE 'event-%'"
+        query = f"SELECT uuid, {CONTENT} FROM headrace.events {final} WHERE {OURS}"
         rows = client.query(query, column_formats={"uuid": "native"}).result_columns
         names, contents = (rows[0], rows[1]) if rows else ([], [])
         counts = Counter(name.bytes for name in names)
@@ -79,7 +83,7 @@ def _check_hostile(
 
 def _check_places(client: Any) -> None:
     """No row of a log is stored twice, not even for a while."""
-    for table in ("events", "rejected_events"):
+    for table in ("events", "rejected_events", "persons", "person_distinct_id_overrides", "session_starts"):
         query = f"SELECT count(), uniqExact(_log, _partition, _offset, _row) FROM headrace.{table}"
         rows, places = client.query(query).result_rows[0]
         assert rows == places, f"{table} holds {rows} rows of {places} places"

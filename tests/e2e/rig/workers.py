@@ -15,7 +15,7 @@ from pipeline.embedded.parent import start
 
 __all__ = ["Workers", "Ending", "HOPS"]
 
-HOPS = ("accept", "resolve", "deliver-clickhouse")
+HOPS = ("accept", "resolve", "identify", "people", "deliver-clickhouse")
 _LOOK_EVERY_S = 0.3
 _AGAIN_AFTER_S = (0.5, 8.0)
 """At least and at most; each ending doubles the wait, a minute's life forgets it."""

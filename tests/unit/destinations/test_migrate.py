@@ -5,6 +5,8 @@ from destinations.clickhouse.migrate import migrations, preparation, render, ver
 
 ONE = Config(database="d")
 CLUSTER = Config(database="d", cluster="main")
+FILLED = 8
+"""Tables that rows are inserted into, by blocks or by a view."""
 
 
 def ddl(config: Config) -> list[str]:
@@ -16,17 +18,17 @@ def test_the_tables_of_one_server_are_plain_and_remember_tokens() -> None:
 
     assert "Replicated" not in text
     assert "ON CLUSTER" not in text
-    assert text.count("non_replicated_deduplication_window = 10000") == 3
+    assert text.count("non_replicated_deduplication_window = 10000") == FILLED
     assert "{" not in text
 
 
 def test_on_a_cluster_every_table_is_replicated_and_has_a_distributed_one_over_it() -> None:
     text = "\n".join(ddl(CLUSTER))
 
-    assert text.count("ENGINE = ReplicatedReplacingMergeTree") == 3
-    assert text.count("ENGINE = ReplicatedMergeTree") == 1
-    assert text.count("replicated_deduplication_window = 10000") == 3
-    assert text.count("ENGINE = Distributed('main', 'd', '") == 3
+    assert text.count("ENGINE = Replicated") == FILLED + 1  # and the table of migrations
+    assert text.count("MergeTree") == text.count("ENGINE = Replicated")
+    assert text.count("replicated_deduplication_window = 10000") == FILLED
+    assert text.count("ENGINE = Distributed('main', 'd', '") == FILLED
     assert text.index("events_local") < text.index("Distributed") < text.index("VIEW `d`.events_resolved")
 
 
@@ -46,8 +48,8 @@ def test_a_distributed_table_is_rendered_like_this() -> None:
 def test_views_read_the_distributed_tables() -> None:
     views = [text for text in ddl(CLUSTER) if text.startswith("CREATE OR REPLACE VIEW")]
 
-    assert len(views) == 2
-    assert all("FROM `d`.events FINAL" in view for view in views)
+    assert len(views) > 2
+    assert not [view for view in views if "_local" in view]
 
 
 def test_what_was_applied_is_asked_of_every_node() -> None:

@@ -1,6 +1,9 @@
 """Recent uuids per distinct id: what is remembered, for how long, and what it costs."""
 
-from pipeline.dedupe import DedupRules, Recent, Sweep, hot_key
+from pipeline.dedupe import EMPTY, DedupRules
+from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules, Sweep
+from pipeline.outcome import Read
+from pipeline.sessions import SessionRules
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -10,9 +13,9 @@ class Kept(dict[bytes, bytes]):
     """State as a plain dictionary; every batch sees what the ones before it changed."""
 
     def seen(self, key: bytes, uuid: bytes, at_s: int, rules: DedupRules | None = None) -> bool:
-        recent = Recent(self.get, rules or DedupRules())
-        [answer] = recent.repeats([hot_key(key)], [uuid], [at_s])
-        self.take(recent.changes)
+        known = known_by(self.get, rules)
+        [answer] = known.learn([key], [uuid], [at_s], [0], [GIVEN | PERSONLESS]).repeats
+        self.take(known.changes)
         return answer
 
     def take(self, changes: dict[bytes, bytes | None]) -> None:
@@ -21,6 +24,10 @@ class Kept(dict[bytes, bytes]):
                 self.pop(key, None)
             else:
                 self[key] = value
+
+
+def known_by(read: Read, rules: DedupRules | None = None) -> Known:
+    return Known(read, KnownRules(dedup=rules or DedupRules(), sessions=SessionRules()))
 
 
 def uuid(number: int) -> bytes:
@@ -50,18 +57,18 @@ def test_another_distinct_id_may_use_the_same_uuid() -> None:
 
 
 def test_repeats_inside_one_batch_are_seen() -> None:
-    recent = Recent({}.get, DedupRules())
+    known = known_by({}.get)
 
-    assert recent.repeats([b"d1:a"] * 2, [uuid(1)] * 2, [5, 5]) == [False, True]
+    assert known.learn([b"1:a"] * 2, [uuid(1)] * 2, [5, 5], [0, 0], [0, 0]).repeats == [False, True]
 
 
 def test_a_busy_id_rewrites_at_most_one_small_chunk_for_an_event() -> None:
     state = Kept()
     for number in range(500):
-        recent = Recent(state.get, DedupRules())
-        assert recent.repeats([b"d1:a"], [uuid(number)], [1000]) == [False]
-        assert sum(len(value or b"") for value in recent.changes.values()) <= 2 * 700
-        state.take(recent.changes)
+        known = known_by(state.get)
+        assert known.learn([b"1:a"], [uuid(number)], [1000], [0], [0]).repeats == [False]
+        assert sum(len(value or b"") for value in known.changes.values()) <= 2 * 700
+        state.take(known.changes)
 
     assert all(state.seen(b"1:a", uuid(number), 1000) for number in range(500))
 
@@ -93,4 +100,5 @@ def test_a_sweep_forgets_ids_that_stayed_away_and_leaves_the_others() -> None:
 
     state.take(Sweep(DedupRules()).step(lambda: iter(state.items()), state.get, 1000 + DAY))
 
+    assert state.pop(b"d1:gone")[3:] == EMPTY
     assert {key[1:] if key[:1] == b"d" else key[3:] for key in state} == {b"1:here"}

@@ -38,6 +38,8 @@ def test_only_state_and_accounts_are_compacted_and_events_expire() -> None:
         "accounts",
         "headrace-accept-state",
         "headrace-resolve-state",
+        "headrace-identify-state",
+        "headrace-people-state",
         "headrace-deliver-clickhouse-state",
     }
 

@@ -1,0 +1,69 @@
+"""The identify hop's steps: claims and splits, one after the other, become who is whose person.
+
+Each record is applied and answered by itself, in the order of the log, and an answer's version is the record's place:
+so a log read again says the same again, and an older answer never overwrites a newer one.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pipeline.columns import integers
+from pipeline.components import Applied, apply_block, apply_claim
+from pipeline.facts import person_key, routed, sent
+from pipeline.identity import Claim, ClaimKind, IdentityRules
+from pipeline.ingestion_warnings import refused_claim
+from pipeline.log_batch import LogBatch
+from pipeline.outcome import Outcome, Read, applied
+from pipeline.routing import state_key
+
+__all__ = ["IdentifyRules", "SPLIT", "settled"]
+
+SPLIT = 0
+"""The kind of a record that splits a person."""
+
+
+class IdentifyRules(msgspec.Struct, frozen=True):
+    """What identify needs to know."""
+
+    identity: IdentityRules
+    partitions: int
+
+
+def settled(batch: LogBatch, read: Read, rules: IdentifyRules) -> Outcome:
+    """The outcome of some records of identity.claims."""
+    changes: dict[bytes, bytes | None] = {}
+
+    def look(key: bytes) -> bytes | None:
+        return changes[key] if key in changes else read(key)
+
+    mappings: list[tuple[Any, ...]] = []
+    memberships: list[tuple[Any, ...]] = []
+    warnings: list[tuple[Any, ...]] = []
+    times = integers(batch.rows.column("timestamp")).tolist()
+    for row, timestamp, version in zip(batch.rows.to_pylist(), times, batch.versions(), strict=True):
+        project = row["project"]
+        result = _applied(row, timestamp, version, look, rules.identity)
+        changes.update(result.changes)
+        mappings += [(project, one.distinct_id, one.person_id, one.identified, one.version) for one in result.mappings]
+        memberships += [
+            (project, one.person_id, one.distinct_id, one.version, True, one.joined, one.identified, b"", 0)
+            for one in result.memberships
+        ]
+        warnings += [refused_claim(project, one.claim, one.rule, rules.identity) for one in result.refused if one.rule]
+    homes = [state_key(one[0], one[1]) for one in mappings]
+    people = [person_key(one[0], one[1]) for one in memberships]
+    beside = [
+        *routed("identity.mappings", mappings, homes, rules.partitions),
+        *routed("person.changes", memberships, people, rules.partitions),
+        *sent("ingestion.warnings", batch.partition, warnings),
+    ]
+    splits = [row["project"] for row in batch.rows.to_pylist() if row["kind"] == SPLIT]
+    return applied(batch.rows, beside, changes, splits)
+
+
+def _applied(row: dict[str, Any], timestamp: int, version: int, read: Read, rules: IdentityRules) -> Applied:
+    if row["kind"] == SPLIT:
+        return apply_block(row["project"], row["into"], timestamp, version, read, rules)
+    claim = Claim(row["into"], row["other"], ClaimKind(row["kind"]), timestamp, row["event_uuid"])
+    return apply_claim(row["project"], claim, version, read, rules)

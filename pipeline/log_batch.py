@@ -1,0 +1,40 @@
+"""Messages of one log and partition, joined, with the place of each row."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["LogBatch"]
+
+_ROWS_BITS = 20
+
+
+class LogBatch(msgspec.Struct, frozen=True):
+    """Rows in the order of the log."""
+
+    log: bytes
+    partition: int
+    offsets: NDArray[numpy.int64]
+    numbers: NDArray[numpy.int32]
+    """The row's number within its message."""
+    rows: pa.RecordBatch
+
+    @classmethod
+    def joined(cls, log: bytes, partition: int, messages: Sequence[tuple[int, pa.RecordBatch]]) -> "LogBatch":
+        """Messages by offset, in order: many small ones cost several times as much as one large one."""
+        sizes = [rows.num_rows for _, rows in messages]
+        return cls(
+            log=log,
+            partition=partition,
+            offsets=numpy.repeat(numpy.array([offset for offset, _ in messages], numpy.int64), sizes),
+            numbers=numpy.concatenate([numpy.arange(size, dtype=numpy.int32) for size in sizes]),
+            rows=messages[0][1] if len(messages) == 1 else pa.concat_batches([rows for _, rows in messages]),
+        )
+
+    def versions(self) -> list[int]:
+        """The place of each row as one number: later rows of the log have higher ones. No message has 2^20 rows."""
+        found: list[int] = ((self.offsets << _ROWS_BITS) | self.numbers).tolist()
+        return found
