@@ -15,6 +15,8 @@ COMMANDS = {
     "produce": "Send events from standard input.",
     "tap": "Watch a topic, decoded, live.",
     "sql": "Ask ClickHouse.",
+    "session": "Show visits, or work them out again.",
+    "person": "Show who somebody is and why, or split a wrong merge.",
     "audit": "Prove that every event is accounted for.",
     "migrate": "Bring the tables up to date.",
     "lint": "Check the configuration.",

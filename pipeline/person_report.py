@@ -1,0 +1,280 @@
+"""Who somebody is and why, for people and for machines: a component as a tree, a person as a page. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from pipeline.components import Component
+from pipeline.identity import Claim, IdentityRules, is_illegal
+from pipeline.ingestion_warnings import refused_claim
+from schemas.identifiers import person_id
+
+__all__ = [
+    "explanation",
+    "explanation_tree",
+    "grouped",
+    "people_tree",
+    "profile_page",
+    "told_claim",
+    "readable",
+    "AFTER_A_SPLIT",
+    "Explanation",
+    "Profile",
+    "ToldClaim",
+    "ToldPerson",
+    "ToldSplit",
+    "Visit",
+]
+
+AFTER_A_SPLIT = (
+    "Only what was claimed so far is refused. A later login merges again: an event after the split that names the same "
+    "two ids counts. On a shared device reset the anonymous id at logout, or stop sending the claim."
+)
+_NEVER_MERGES = "Unrelated people may share such an id, so it never merges (illegal_distinct_id): it stands alone."
+SHOWN_MAX = 100
+"""Ids of a person, and claims, that a tree shows; --json has all."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ToldPerson(msgspec.Struct, frozen=True):
+    """A person with its distinct ids."""
+
+    person_id: str
+    identified: bool
+    distinct_ids: list[str]
+
+
+class ToldClaim(msgspec.Struct, frozen=True):
+    """A claim that `other` is the same person as `into`; `other` is empty for a login without an anonymous id."""
+
+    kind: str
+    other: str
+    into: str
+    timestamp: str
+    event_uuid: str
+    verdict: str
+    """`accepted`, or the rule that refuses it."""
+    meaning: str = ""
+    """What the refusal means and what to do."""
+
+
+class ToldSplit(msgspec.Struct, frozen=True):
+    """Claims on the id up to and including this time are refused."""
+
+    distinct_id: str
+    until: str
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Everything that decides who a distinct id is."""
+
+    project: int
+    distinct_id: str
+    people: list[ToldPerson]
+    claims: list[ToldClaim] = []
+    """In the order of replay."""
+    splits: list[ToldSplit] = []
+    note: str = ""
+    waiting: int = 0
+    """Claims that identify has not read yet."""
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """A visit as sessions_current has it."""
+
+    session_id: str
+    start: datetime
+    end: datetime
+    duration_s: int
+    events: int
+    pageviews: int
+    entry_url: str
+    distinct_id: str
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """A person as it stands in ClickHouse."""
+
+    project: int
+    id: str
+    """What was asked for."""
+    person_id: str
+    stored: bool
+    """Whether there is such a person in persons_current."""
+    identified: bool = False
+    created_at: datetime | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+    distinct_ids: list[str] = []
+    visits: list[Visit] = []
+    note: str = ""
+
+
+def explanation(project: int, distinct_id: str, component: Component | None, rules: IdentityRules) -> Explanation:
+    """The component of an id, told. An id that nothing ever named stands alone."""
+    if component is None or component.too_common:
+        alone = ToldPerson(str(UUID(bytes=person_id(project, distinct_id))), False, [distinct_id])
+        common = f"It was claimed together with over {rules.too_common:,} ids (identity.too_common): it merges nobody."
+        unnamed = _NEVER_MERGES if is_illegal(distinct_id) else "No claim ever named it: it stands alone."
+        note = unnamed if component is None else common
+        return Explanation(project, distinct_id, [alone], note=note)
+    told = zip(component.claims, component.verdicts, strict=True)
+    return Explanation(
+        project=project,
+        distinct_id=distinct_id,
+        people=grouped(component, distinct_id),
+        claims=[told_claim(project, claim, verdict, rules) for claim, verdict in told],
+        splits=[ToldSplit(name, _moment(until)) for name, until in sorted(component.blocks.items())],
+    )
+
+
+def grouped(component: Component, distinct_id: str) -> list[ToldPerson]:
+    """The people of a component with their distinct ids, the person of the given id first."""
+    members: dict[bytes, list[str]] = {}
+    for name, person in component.ids.items():
+        members.setdefault(person.person_id, []).append(name)
+    identified = {person.person_id for person in component.ids.values() if person.identified}
+    first = component.ids[distinct_id].person_id
+    return [
+        ToldPerson(str(UUID(bytes=person)), person in identified, sorted(members[person]))
+        for person in sorted(members, key=lambda person: (person != first, person))
+    ]
+
+
+def told_claim(project: int, claim: Claim, verdict: str, rules: IdentityRules) -> ToldClaim:
+    """A claim with what its verdict means."""
+    kind, meaning = claim.kind.name.lower(), ""
+    if verdict:
+        message = refused_claim(project, claim, verdict, rules)[3]
+        meaning = message.removeprefix(f"{claim.other[:200]!r} was not merged into {claim.into!r} ({kind}): ")
+    uuid = str(UUID(bytes=claim.uuid))
+    moment = _moment(claim.timestamp)
+    return ToldClaim(kind, claim.other, claim.into, moment, uuid, verdict or "accepted", meaning)
+
+
+def explanation_tree(told: Explanation) -> RenderableType:
+    """People, claims in the order of replay, and splits; what a tree has no room for is counted."""
+    title = f"{readable(told.distinct_id)} in project {told.project}"
+    tree = people_tree(title, told.people, told.distinct_id)
+    if told.claims:
+        claims = _claims_to_show(told)
+        branch = tree.add(Text("claims, in the order of replay", "bold"))
+        for claim in claims:
+            _add_claim(branch, claim)
+        if more := len(told.claims) - len(claims):
+            branch.add(Text(f"… and {more:,} more: --json has all", "dim"))
+    if told.splits:
+        branch = tree.add(Text("splits", "bold"))
+        for split in told.splits:
+            branch.add(Text(f"{readable(split.distinct_id)}: claims on it up to {split.until} are refused"))
+    notes = [Text(told.note)] if told.note else []
+    if told.waiting:
+        notes.append(Text(_waiting(told.waiting), "yellow"))
+    return Group(tree, *notes)
+
+
+def people_tree(title: str, people: Iterable[ToldPerson], distinct_id: str = "") -> Tree:
+    """Each person with its distinct ids; the given id stands out."""
+    tree = Tree(Text(title, "bold"))
+    for person in people:
+        branch = tree.add(Text(f"person {person.person_id}{', identified' if person.identified else ''}", "cyan"))
+        names = sorted(person.distinct_ids, key=lambda name: name != distinct_id)
+        for name in names[:SHOWN_MAX]:
+            branch.add(Text(readable(name), "bold" if name == distinct_id else ""))
+        if (more := len(names) - SHOWN_MAX) > 0:
+            branch.add(Text(f"… and {more:,} more", "dim"))
+    return tree
+
+
+def profile_page(profile: Profile) -> RenderableType:
+    """A person on a page: who, properties, distinct ids, recent visits."""
+    head = Text(f"person {profile.person_id}", "bold cyan")
+    head.append(", identified" if profile.identified else "", "cyan")
+    parts: list[RenderableType] = [head]
+    if profile.created_at is not None:
+        parts.append(Text(f"since {_said(profile.created_at)}"))
+    if profile.note:
+        parts.append(Text(profile.note))
+    if profile.distinct_ids:
+        more = len(profile.distinct_ids) - SHOWN_MAX
+        names = ", ".join(map(readable, profile.distinct_ids[:SHOWN_MAX])) + (
+            f" … and {more:,} more" if more > 0 else ""
+        )
+        parts += [Text("\ndistinct ids", "bold"), Text(f"  {names}")]
+    values = msgspec.json.decode(profile.properties, type=dict[str, msgspec.Raw])
+    if values:
+        parts += [
+            Text("\nproperties", "bold"),
+            _rows([(f"  {readable(name)}", _short(values[name])) for name in values]),
+        ]
+    if profile.visits:
+        parts += [Text("\nrecent visits", "bold"), _visits(profile.visits)]
+    return Group(*parts)
+
+
+def readable(text: str) -> str:
+    """A text as it is, but for what would move the cursor or turn the writing round: that is escaped."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _claims_to_show(told: Explanation) -> Sequence[ToldClaim]:
+    """All, or where they are too many those that name the id."""
+    if len(told.claims) <= SHOWN_MAX:
+        return told.claims
+    return [claim for claim in told.claims if told.distinct_id in (claim.into, claim.other)][:SHOWN_MAX]
+
+
+def _add_claim(branch: Tree, claim: ToldClaim) -> None:
+    who = f"{readable(claim.other)} → {readable(claim.into)}" if claim.other else f"{readable(claim.into)} logged in"
+    line = Text(f"{claim.timestamp}  {claim.kind}  {who}  ")
+    line.append(claim.event_uuid, "dim").append("  ")
+    accepted = claim.verdict == "accepted"
+    line.append("accepted" if accepted else f"refused: {claim.verdict}", "green" if accepted else "red")
+    shown = branch.add(line)
+    if claim.meaning:
+        shown.add(Text(claim.meaning, "dim"))
+
+
+def _visits(visits: Iterable[Visit]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("  start", "seconds", "events", "pages", "entry", "distinct id"):
+        counted = name in ("seconds", "events", "pages")
+        table.add_column(name, justify="right" if counted else "left", no_wrap=counted or name == "  start")
+    for visit in visits:
+        counts = (f"{visit.duration_s:,}", f"{visit.events:,}", f"{visit.pageviews:,}")
+        start = f"  {_said(visit.start)}"
+        table.add_row(start, *counts, Text(readable(visit.entry_url)), Text(readable(visit.distinct_id)))
+    return table
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def _short(value: msgspec.Raw) -> str:
+    text = readable(bytes(value).decode())
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _waiting(count: int) -> str:
+    records = "1 claim" if count == 1 else f"{count:,} claims"
+    return (
+        f"identify has not read {records} yet: what is shown may change. If that stays so, start it with "
+        "headrace run identify, or headrace up."
+    )
+
+
+def _moment(micros: int) -> str:
+    return _said(_EPOCH + timedelta(microseconds=micros))
+
+
+def _said(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
