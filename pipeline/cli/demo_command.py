@@ -12,6 +12,7 @@ from pipeline.cli.output import EXIT_BAD, EXIT_TIMEOUT, command, fail, say, show
 
 if TYPE_CHECKING:
     from pipeline.audit import AuditReport
+    from pipeline.demo.people import Played
     from pipeline.importer import Imported, ImportPlan
     from pipeline.settings import Settings
 
@@ -39,9 +40,9 @@ How to go on:
 )
 @click.option("--site", default=SITE, show_default=True, help="Put before the paths of the log.")
 def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None) -> None:
-    """Start everything, import a real access log, show what it says, and audit it.
+    """Start everything, import a real access log, merge some people, show what all says, and audit it.
 
-    Exit code 0 only if every line is accounted for.
+    Exit code 0 only if every event is accounted for, and people and visits are those of a batch computation.
     """
     from pipeline.cli.down_command import stop_running
     from pipeline.cli.up_command import start_detached
@@ -57,10 +58,11 @@ def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None)
         tell("Using what is running here already.")
     settings = load(config)
     try:
-        report = _play(settings, file, site, tell)
+        report, played, wrong = _play(settings, file, site, tell)
         passed_s = time.monotonic() - started_s
         if as_json:
-            show_json({"seconds": round(passed_s, 1), "audit": report})
+            found = {"acts": played.acts, "differences": wrong}
+            show_json({"seconds": round(passed_s, 1), "people": found, "audit": report})
         else:
             say(f"\nThe whole took {passed_s:.0f} s.")
     finally:
@@ -69,15 +71,19 @@ def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None)
     if not as_json and not stop:
         say(_GO_ON.format(token=_token(settings)))
         say("Everything goes on running. headrace down stops it; its data stay in .headrace.")
-    if report.unaccounted or report.pending:
+    if report.unaccounted or report.pending or wrong:
         raise SystemExit(EXIT_BAD)
 
 
-def _play(settings: "Settings", file: Path, site: str, tell: Callable[[str], None]) -> "AuditReport":
-    """Import, report, audit."""
+def _play(
+    settings: "Settings", file: Path, site: str, tell: Callable[[str], None]
+) -> "tuple[AuditReport, Played, list[str]]":
+    """Import, report; visitors, report; audit. The list is what differs from the batch answer."""
     from rich.console import Console
 
     from pipeline.cli.audit_command import show
+    from pipeline.demo.people import check_addresses, play
+    from pipeline.demo.scenes import scenes
     from pipeline.evidence import run_audit
     from pipeline.report import render
     from pipeline.report_queries import ask
@@ -89,11 +95,16 @@ def _play(settings: "Settings", file: Path, site: str, tell: Callable[[str], Non
     if not silent:
         console = Console()
         console.print(render(ask(settings), console.width))
+    tell("\nPeople and visits:\n")
+    played = play(settings, _token(settings), tell)
+    wrong = [*check_addresses(settings), *played.differences]
+    if not silent:
+        console.print(scenes(played, wrong))
     tell("\nThe audit: is every event accounted for?\n")
     report = run_audit(settings, wait_s=20)
     if not silent:
         show(report)
-    return report
+    return report, played, wrong
 
 
 def _import(settings: "Settings", file: Path, site: str, silent: bool) -> "Imported":
