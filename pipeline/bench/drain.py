@@ -37,6 +37,20 @@ class Accounts:
         found = (account for account in self._following.accounts.values() if account.hop == hop)
         return sum(log.rows for account in found for log in account.logs if log.topic == name)
 
+    def latest_rows(self, hop: str, topic: str) -> int:
+        """The same, with everything that was published up to now."""
+        self.catch_up()
+        return self.rows(hop, topic)
+
+    def read_by(self, hop: str) -> int:
+        """Rows of all topics that the hop has committed, its accounts' own left out."""
+        found = (account for account in self._following.accounts.values() if account.hop == hop)
+        return sum(log.rows for account in found for log in account.logs if not log.topic.endswith("accounts"))
+
+    def catch_up(self) -> None:
+        """Read what was published up to now."""
+        self._following.catch_up()
+
     def fates(self, hop: str, topic: str) -> dict[str, int]:
         """How many rows of the topic ended in each way: `moved`, `duplicate`, a rejection code."""
         log_name = self._settings.topics.named(topic)

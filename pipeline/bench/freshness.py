@@ -16,7 +16,7 @@ from pipeline.producer import plain_producer
 from pipeline.settings import Settings
 from schemas.outcomes import Retry
 
-__all__ = ["run_freshness", "percentile"]
+__all__ = ["Load", "percentile", "run_freshness"]
 
 PROBES_PER_S = 20
 POLL_S = 0.1
@@ -36,7 +36,7 @@ _EVENT = "bench_probe"
 
 def run_freshness(settings: Settings, load_per_s: int, seconds: float) -> Freshness:
     """Send `load_per_s` events a second, probes included, for so long. All workers must be running."""
-    load = _Load(settings, load_per_s)
+    load = Load(settings, load_per_s)
     load.start()
     arrived_s: dict[str, float] = {}
     client = new_client(settings.clickhouse)
@@ -75,7 +75,7 @@ def percentile(ordered: list[float], percent: float) -> float:
     return round(ordered[int(rank) - 1], 1)
 
 
-class _Load:
+class Load:
     """A thread that sends events at a steady rate, and remembers when it handed each probe to the producer."""
 
     def __init__(self, settings: Settings, per_s: int) -> None:
@@ -111,7 +111,7 @@ class _Load:
             if len(self.sent_s) < elapsed_s * PROBES_PER_S:
                 self._probe()
             for _ in range(int(elapsed_s * self._per_s) - self._count):
-                self._send(self._fresh(self._pool[self._count % POOL]))
+                self.send(self._fresh(self._pool[self._count % POOL]))
             self._producer.poll(0)
         self._ended_s = time.monotonic()
         self._producer.flush(LATE_S)
@@ -127,9 +127,10 @@ class _Load:
         name = str(uuid.uuid4())
         value = f'{{"token":"demo","event":"{_EVENT}","distinct_id":"probe-{name[:4]}","uuid":"{name}"}}'
         self.sent_s[name] = time.monotonic()
-        self._send(Record(name.encode(), value.encode()))
+        self.send(Record(name.encode(), value.encode()))
 
-    def _send(self, record: Record) -> None:
+    def send(self, record: Record) -> None:
+        """One record, beside the steady ones; any thread may call it."""
         while True:
             try:
                 self._producer.produce(self._topic, record.value, key=record.key)
@@ -140,7 +141,7 @@ class _Load:
                 return
 
 
-def _look(client: Any, load: _Load, arrived_s: dict[str, float]) -> None:
+def _look(client: Any, load: Load, arrived_s: dict[str, float]) -> None:
     """Note the probes that a query finds now. The time is taken when the answer is here.
 
     They are asked for by name, not by time: while this measures, the machine's clock may be put right by seconds.

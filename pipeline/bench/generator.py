@@ -1,7 +1,8 @@
 """The benchmark's events: the same seed gives the same million, with the fate of every record known beforehand.
 
-Each is about 1.2 KB of own JSON with 35 mixed properties, of one of 50,000 distinct ids, and one in twenty repeats
-an earlier event byte for byte. On request one record in so many is hostile.
+Each is about 1.2 KB of own JSON with 35 mixed properties, of one of 50,000 distinct ids; one in twenty repeats an
+earlier event byte for byte, 3 % log in on one of three devices, one in ten sets properties of its person. On request
+one record in so many is hostile.
 """
 
 import hashlib
@@ -16,6 +17,9 @@ DISTINCT_IDS = 50_000
 REPEAT_EVERY = 20
 REPEAT_BACK = 1_907
 """How many records before it the repeated one stands: never a repeat itself, nor, at one in 1,000, a hostile one."""
+LOGINS = (7, 41, 73)
+"""Of a hundred: numbers modulo 100."""
+SETTING_EVERY = 10
 TEMPLATES = 4_096
 """So many different bodies that a compressor's window of 64 KB sees none of them twice."""
 PER_SECOND = 12
@@ -88,18 +92,25 @@ def _event(number: int, seed: int, bodies: list[bytes]) -> Record:
     distinct_id = b"user-%05d" % (int.from_bytes(digest[16:20]) % DISTINCT_IDS)
     second = number // PER_SECOND % 86_400 + _FIRST_SECOND
     uuid = f"{name[:8]}-{name[8:12]}-4{name[13:16]}-8{name[17:20]}-{name[20:32]}".encode()
+    event, device, setting = _EVENTS[digest[22] % len(_EVENTS)].encode(), b"", b""
+    if number % 100 in LOGINS:
+        event, device = b"$identify", b'"$anon_distinct_id":"device-%b-%d",' % (distinct_id, digest[23] % 3)
+    if number % SETTING_EVERY == 4:
+        setting = b'"$set":{"plan":"%b","last_seen":%d},' % ((b"free", b"pro")[digest[21] % 2], number)
     value = (
-        b'{"token":"demo","event":"%b","distinct_id":"%b","uuid":"%b",'
-        b'"timestamp":"2026-09-%02dT%02d:%02d:%02d.%03dZ","properties":{"number":%d,"share":0.%d,%b'
+        b'{"token":"demo","event":"%b","distinct_id":"%b","uuid":"%b",%b'
+        b'"timestamp":"2026-09-%02dT%02d:%02d:%02d.%03dZ","properties":{%b"number":%d,"share":0.%d,%b'
         % (
-            _EVENTS[digest[22] % len(_EVENTS)].encode(),
+            event,
             distinct_id,
             uuid,
+            setting,
             21 + second // 86_400,
             second // 3600 % 24,
             second // 60 % 60,
             second % 60,
             number % 1000,
+            device,
             number,
             number % 997 + 1,
             bodies[int.from_bytes(digest[20:22]) % TEMPLATES],

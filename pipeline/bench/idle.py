@@ -75,6 +75,8 @@ def _name(command: str) -> str:
     for mark, name in (
         ("run accept", "accept"),
         ("run resolve", "resolve"),
+        ("run identify", "identify"),
+        ("run people", "people"),
         ("run deliver", "deliver"),
         ("embedded.clickhouse", "clickhouse"),
         (" broker ", "broker"),

@@ -2,7 +2,18 @@
 
 import msgspec
 
-__all__ = ["BrokerResult", "Freshness", "Hostile", "HopRun", "Idle", "PathRun", "Recovery", "Report", "Stall"]
+__all__ = [
+    "BrokerResult",
+    "Freshness",
+    "Hostile",
+    "HopRun",
+    "Idle",
+    "Merging",
+    "PathRun",
+    "Recovery",
+    "Report",
+    "Stall",
+]
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +41,7 @@ class HopRun(Found, frozen=True):
 
 
 class PathRun(Found, frozen=True):
-    """The three workers at once on a backlog of raw events, all on this machine with broker and ClickHouse."""
+    """A worker of each hop at once on a backlog of raw events, all on this machine with broker and ClickHouse."""
 
     events: int
     wall_s: float
@@ -47,7 +58,7 @@ class PathRun(Found, frozen=True):
 
     @property
     def cpu_s_per_million(self) -> float:
-        """CPU of the three worker processes per million raw events."""
+        """CPU of the worker processes per million raw events."""
         return round(sum(hop.cpu_s for hop in self.hops.values()) / self.events * 1e6, 2)
 
 
@@ -63,6 +74,17 @@ class Freshness(Found, frozen=True):
     longest: float
     """Milliseconds, like the percentiles; a probe is looked for every `polled_every_ms`."""
     polled_every_ms: float
+
+
+class Merging(Found, frozen=True):
+    """From a login until the device's events carry the user's person, among a steady load."""
+
+    load_per_s: int
+    merges: int
+    p50: float
+    longest: float
+    """Milliseconds, like `p50`; a device sends an event every `watched_every_ms`."""
+    watched_every_ms: float
 
 
 class Recovery(Found, frozen=True):
@@ -139,13 +161,15 @@ class BrokerResult(Found, frozen=True):
     """At half of what the path takes on a backlog."""
     freshness_light_ms: Freshness | None = None
     """At a fifth, where the processors have air."""
+    merging_ms: Merging | None = None
+    """At half of what the path takes on a backlog."""
     recovery: Recovery | None = None
     hostile: Hostile | None = None
     stall: Stall | None = None
 
     def cpu_s_per_million(self) -> dict[str, float]:
-        """Per hop, in total and the floor. The total counts every hop's CPU against the raw events."""
-        found = {hop.replace("-", "_"): run.cpu_s_per_million for hop, run in self.hops.items()}
+        """Per hop, in total and the floor: every hop's CPU against the raw events, whatever it reads itself."""
+        found = {hop.replace("-", "_"): round(run.cpu_s / self.events * 1e6, 2) for hop, run in self.hops.items()}
         if self.hops:
             found["total"] = round(sum(run.cpu_s for run in self.hops.values()) / self.events * 1e6, 2)
         if self.floor:

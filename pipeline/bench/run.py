@@ -17,6 +17,7 @@ from pipeline.bench.generator import expected, records
 from pipeline.bench.hops import run_hops, run_path, start_all
 from pipeline.bench.hostile import run_hostile
 from pipeline.bench.idle import run_idle
+from pipeline.bench.merging import run_merging
 from pipeline.bench.processes import machine
 from pipeline.bench.recovery import run_recovery
 from pipeline.bench.result import BrokerResult, Freshness, Report
@@ -118,21 +119,25 @@ def _measure_path(found: BrokerResult, stand: Stand, plan: Plan, tell: Tell) -> 
     settings = stand.installation("path")
     tell(f"{stand.kind}: producing {count:,} events for all hops at once")
     stand.fill(settings, records(count))
-    freshness = light = stall = None
+    freshness = light = merging = stall = None
     with ExitStack() as everyone:
         path = run_path(stand, settings, count, everyone)
         tell(f"{stand.kind}: {path.events_per_s:,} events/s with everything on this machine")
         if "freshness" in plan.parts and stand.kind == "kafka":
             freshness, light = _freshness(settings, path.events_per_s, plan)
+            merging = run_merging(settings, path.events_per_s // 2)
     if "freshness" in plan.parts and stand.kind == "embedded":
         fresh = stand.installation("fresh")
         with ExitStack() as everyone:
             start_all(stand, fresh, everyone)
             freshness, light = _freshness(fresh, plan.embedded_per_s, plan)
+            merging = run_merging(fresh, plan.embedded_per_s // 2)
     if "stall" in plan.parts:
         tell(f"{stand.kind}: deliver with a ClickHouse that hangs")
         stall = run_stall(stand, settings, count, plan.stall_s)
-    return msgspec.structs.replace(found, path=path, freshness_ms=freshness, freshness_light_ms=light, stall=stall)
+    return msgspec.structs.replace(
+        found, path=path, freshness_ms=freshness, freshness_light_ms=light, merging_ms=merging, stall=stall
+    )
 
 
 def _freshness(settings: Settings, pace_per_s: int, plan: Plan) -> tuple[Freshness, Freshness]:

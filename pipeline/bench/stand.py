@@ -22,6 +22,7 @@ from pipeline.embedded.apache_kafka import ApacheKafka
 from pipeline.embedded.clickhouse import command as clickhouse_command
 from pipeline.embedded.parent import start
 from pipeline.embedded.ports import free_ports
+from pipeline.identity import IdentityRules
 from pipeline.producer import plain_producer
 from pipeline.settings import Broker, Project, Settings, Store, Topics
 from pipeline.topics import create_missing
@@ -54,6 +55,8 @@ class Stand:
                 topics=Topics(partitions=PARTITIONS, raw_partitions=PARTITIONS),
                 registry=str(self._registry()),
                 projects=[Project(id=1, name="demo", tokens=["demo"])],
+                # The events are of one day that lies further and further back; they are not marked as of the past.
+                identity=IdentityRules(stale_days=100_000),
                 store=Store(path=str(self.folder / "state")),
                 clickhouse=ClickHouseConfig(url=url, database="headrace"),
             )

@@ -43,7 +43,7 @@ def _tables(found: BrokerResult) -> Iterator[str]:
         yield _hops(found)
     if found.path:
         yield (
-            f"All three at once, with broker and ClickHouse on the same machine: "
+            f"All at once, with broker and ClickHouse on the same machine: "
             f"**{found.path.events_per_s:,} events/s**, {found.path.cpu_s_per_million} CPU-seconds per million events."
         )
     rows = list(_others(found))
@@ -53,18 +53,18 @@ def _tables(found: BrokerResult) -> Iterator[str]:
 
 def _hops(found: BrokerResult) -> str:
     cost = found.cpu_s_per_million()
-    rows = [_hop_row(hop, run) for hop, run in found.hops.items()]
+    rows = [_hop_row(hop, run, cost[hop.replace("-", "_")]) for hop, run in found.hops.items()]
     ratio = found.ratio_to_floor()
     rows.append(("**total**", f"**{cost['total']:.1f}**", "", ""))
     if found.floor:
-        rows.append(_hop_row("floor: fetch and decode only", found.floor))
+        rows.append(_hop_row("floor: fetch and decode only", found.floor, cost["floor"]))
     if ratio is not None:
         rows.append(("total over floor", f"{ratio} ×", "", ""))
-    return _table(("worker", "CPU-seconds per million events", "events/s, alone", "peak memory"), rows)
+    return _table(("worker", "CPU-seconds per million events", "rows/s, alone", "peak memory"), rows)
 
 
-def _hop_row(name: str, run: HopRun) -> tuple[str, str, str, str]:
-    return name, f"{run.cpu_s_per_million:.1f}", f"{run.events_per_s:,}", f"{run.peak_mb:,.0f} MB"
+def _hop_row(name: str, run: HopRun, cost: float) -> tuple[str, str, str, str]:
+    return name, f"{cost:.1f}", f"{run.events_per_s:,}", f"{run.peak_mb:,.0f} MB"
 
 
 def _others(found: BrokerResult) -> Iterator[tuple[str, str]]:
@@ -73,6 +73,12 @@ def _others(found: BrokerResult) -> Iterator[tuple[str, str]]:
         yield (
             f"freshness at {fresh.load_per_s:,} events/s, {fresh.probes:,} probes",
             f"p50 {fresh.p50:,.0f} · p95 {fresh.p95:,.0f} · p99 {fresh.p99:,.0f} · longest {fresh.longest:,.0f} ms",
+        )
+    if found.merging_ms:
+        merging = found.merging_ms
+        yield (
+            f"a login shows in the device's events, at {merging.load_per_s:,} events/s, {merging.merges} logins",
+            f"p50 {merging.p50:,.0f} · longest {merging.longest:,.0f} ms",
         )
     if recovery:
         yield (

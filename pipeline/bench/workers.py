@@ -18,7 +18,7 @@ from schemas.outcomes import Retry
 
 __all__ = ["Worker", "HOPS"]
 
-HOPS = ("accept", "resolve", "deliver-clickhouse")
+HOPS = ("accept", "resolve", "identify", "people", "deliver-clickhouse")
 READY_S = 180.0
 STOP_S = 20.0
 _TICK_S = 0.05

@@ -18,8 +18,11 @@ def test_cost_freshness_and_idling_are_measured_on_the_embedded_broker(tmp_path:
     found = _bench(tmp_path, "--broker", "embedded", "--events", "3000", "--seconds", "2", *parts)
 
     assert found.keys() >= HEAD
-    assert found["cpu_s_per_million"].keys() == {"accept", "resolve", "deliver_clickhouse", "total", "floor"}
+    assert found["cpu_s_per_million"].keys() == {
+        *("accept", "resolve", "identify", "people", "deliver_clickhouse", "total", "floor")
+    }
     assert found["freshness_ms"]["probes"] > 0
+    assert found["brokers"]["embedded"]["merging_ms"]["longest"] > 0
     assert "total" in found["idle"]["percent_of_a_core"]
 
 

@@ -21,7 +21,10 @@ def test_the_same_seed_gives_the_same_records() -> None:
 def test_an_event_has_35_properties_in_about_a_kilobyte() -> None:
     found = list(records(1_000))
 
-    assert {len(msgspec.json.decode(record.value)["properties"]) for record in found} == {35}
+    told = [msgspec.json.decode(record.value) for record in found]
+    assert {len(one["properties"]) for one in told if one["event"] != "$identify"} == {35}
+    assert sum(one["event"] == "$identify" for one in told) == 30
+    assert sum("$set" in one for one in told) == 100
     assert all(1_000 < len(record.value) < 1_400 for record in found)
 
 
