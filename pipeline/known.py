@@ -106,6 +106,8 @@ class Known:
                 sessions, start, facts = place(sessions, timestamp, rules)
                 if facts:
                     found.facts.extend([(key, fact) for fact in facts])
+                if len(sessions) != end_at - start_at:
+                    # Without any fact as well: old visits are forgotten while the newest one grows.
                     head = head[:1] + (len(sessions) // 16).to_bytes(2) + head[3:]
             if not mark & PERSONLESS and not (flags & _CREATED and head[3:11] <= timestamp.to_bytes(8)):
                 # A clock that was never set says 0, which here says that nobody is there.
@@ -114,8 +116,9 @@ class Known:
             changes[state_key] = head + sessions + recent
             found.repeats.append(False)
             found.starts.append(start)
-            found.people.append(value[start_at - 24 : start_at - 8] if flags & _MAPPED else computed_person(key))
-            found.identified.append(flags & _IDENTIFIED > 0)
+            is_mapped = flags & _MAPPED and not mark & PERSONLESS
+            found.people.append(value[start_at - 24 : start_at - 8] if is_mapped else computed_person(key))
+            found.identified.append(is_mapped > 0 and flags & _IDENTIFIED > 0)
             found.described.append(flags & _DESCRIBED > 0)
         return found
 
