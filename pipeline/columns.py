@@ -20,10 +20,11 @@ def repeated(value: bytes, count: int) -> pa.Array:
 
 
 def texts(values: Sequence[bytes]) -> pa.Array:
-    """Byte strings of any length as a column; under 2 GiB together, which no batch comes near."""
-    offsets = numpy.zeros(len(values) + 1, numpy.int32)
-    numpy.cumsum(numpy.fromiter(map(len, values), numpy.int32, len(values)), out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    """Byte strings of any length as a column; under 2 GiB together, which limits keep (ROWS_AT_ONCE in hops.py)."""
+    offsets = numpy.zeros(len(values) + 1, numpy.int64)
+    numpy.cumsum(numpy.fromiter(map(len, values), numpy.int64, len(values)), out=offsets[1:])
+    assert offsets[-1] < 1 << 31, f"a column of {offsets[-1]} bytes"
+    buffers = [None, pa.py_buffer(offsets.astype(numpy.int32)), pa.py_buffer(b"".join(values))]
     return pa.Array.from_buffers(pa.binary(), len(values), buffers)
 
 

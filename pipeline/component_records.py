@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from pipeline.identity import NEVER, Claim, Person
+from pipeline.large_values import parted, whole
 
 __all__ = ["Block", "Books", "ComponentRecord", "IdRecord", "Read"]
 
@@ -91,11 +92,15 @@ class Books:
             after[self._key(b"d", distinct_id)] = None if state == IdRecord() else _encode(state)
         for name, known in self._components.items():
             after[self._key(b"c", name)] = None if known is None or not known.ids() else _encode(known)
-        return {key: value for key, value in after.items() if value != self._before.get(key)}
+        changes: dict[bytes, bytes | None] = {}
+        for key, value in after.items():
+            if value != self._before.get(key):
+                changes.update(parted(self._read, key, value))
+        return changes
 
     def _look(self, kind: bytes, name: str) -> bytes | None:
         key = self._key(kind, name)
-        self._before[key] = self._read(key)
+        self._before[key] = whole(self._read, key)
         return self._before[key]
 
     def _key(self, kind: bytes, name: str) -> bytes:

@@ -230,16 +230,21 @@ class _Step:
             self._books.forget_id(name)
             self._answer(name, known.answered.get(name), self._nobody(name))
         left = [name for name in known.ids() if name not in common]
-        for members in _pieces(left, [claim for claim, _ in rest]):
-            self._piece(known, members, rest)
+        pieces = _pieces(left, [claim for claim, _ in rest])
+        home = {name: number for number, members in enumerate(pieces) for name in members}
+        told: list[list[tuple[Claim, str]]] = [[] for _ in pieces]
+        for claim, verdict in rest:
+            told[home[claim.into]].append((claim, verdict))
+        for members, claims in zip(pieces, told, strict=True):
+            self._piece(known, members, claims)
 
-    def _piece(self, known: ComponentRecord, members: set[str], rest: list[tuple[Claim, str]]) -> None:
+    def _piece(self, known: ComponentRecord, members: set[str], told: list[tuple[Claim, str]]) -> None:
         """A part of a component that fell apart goes on as a component of its own, if a claim or block is left."""
         part = ComponentRecord(
             name=known.name if known.name in members else min(members),
-            told=[(claim, verdict) for claim, verdict in rest if claim.into in members],
-            blocks={name: block for name, block in known.blocks.items() if name in members},
-            answered={name: person for name, person in known.answered.items() if name in members},
+            told=told,
+            blocks={name: known.blocks[name] for name in members if name in known.blocks},
+            answered={name: known.answered[name] for name in members if name in known.answered},
         )
         if part.ids():
             for name in members:

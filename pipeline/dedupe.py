@@ -8,6 +8,7 @@ however busy the id is, and a search is a byte search, without parsing. Time is 
 
 from collections.abc import Callable
 from struct import Struct
+from typing import Annotated
 
 import msgspec
 
@@ -27,9 +28,9 @@ _FIRST_SECOND = slice(_HEADER + 16, _HEADER + 20)
 class DedupRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long and how many uuids are remembered for each distinct id."""
 
-    window_s: int = 86_400
+    window_s: Annotated[int, msgspec.Meta(ge=0, le=2_678_400)] = 86_400
     """Seconds of received_at; a day covers a mobile client's retries after a night without network."""
-    per_distinct_id_max: int = 1_000
+    per_distinct_id_max: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1_000
     """The newest are kept, rounded up to whole chunks of 32; 1,000 bound one id's state at 20 kB."""
 
 

@@ -198,16 +198,27 @@ class PeopleHop(_StateHop):
 
 
 def opened(batch: RawBatch) -> Iterator[LogBatch]:
-    """The messages of an internal topic, in groups that are worth the fixed cost of a batch."""
+    """The messages of an internal topic, in groups that are worth the fixed cost of a batch, and no larger ones.
+
+    A row may carry many times what it came with (a person's properties), so that the size of a message says little.
+    """
     schema = schema_of(batch.topic)
     group: list[tuple[int, pa.RecordBatch]] = []
-    rows = 0
+    count = 0
     for offset, value, headers in zip(batch.offsets, batch.values, batch.headers, strict=True):
         check_headers(dict(headers or ()))
-        group.append((offset, from_wire(value or b"", schema)))
-        rows += group[-1][1].num_rows
-        if rows >= ROWS_AT_ONCE:
+        rows = from_wire(value or b"", schema)
+        if group and count + rows.num_rows > ROWS_AT_ONCE:
             yield LogBatch.joined(batch.topic_id, batch.partition, group)
-            group, rows = [], 0
+            group, count = [], 0
+        for start in range(0, max(0, rows.num_rows - ROWS_AT_ONCE), ROWS_AT_ONCE):
+            part = [(offset, rows.slice(start, ROWS_AT_ONCE))]
+            yield LogBatch.joined(batch.topic_id, batch.partition, part, first=start)
+        rest = (rows.num_rows - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
+        if rest > 0:
+            yield LogBatch.joined(batch.topic_id, batch.partition, [(offset, rows.slice(rest))], first=rest)
+        else:
+            group.append((offset, rows))
+            count += rows.num_rows
     if group:
         yield LogBatch.joined(batch.topic_id, batch.partition, group)

@@ -23,14 +23,22 @@ class LogBatch(msgspec.Struct, frozen=True):
     rows: pa.RecordBatch
 
     @classmethod
-    def joined(cls, log: bytes, partition: int, messages: Sequence[tuple[int, pa.RecordBatch]]) -> "LogBatch":
-        """Messages by offset, in order: many small ones cost several times as much as one large one."""
+    def joined(
+        cls, log: bytes, partition: int, messages: Sequence[tuple[int, pa.RecordBatch]], first: int = 0
+    ) -> "LogBatch":
+        """Messages by offset, in order: many small ones cost several times as much as one large one.
+
+        `first` is the number of the first row within its message, where that is a part of one.
+        """
         sizes = [rows.num_rows for _, rows in messages]
+        firsts = [first] + [0] * (len(messages) - 1)
         return cls(
             log=log,
             partition=partition,
             offsets=numpy.repeat(numpy.array([offset for offset, _ in messages], numpy.int64), sizes),
-            numbers=numpy.concatenate([numpy.arange(size, dtype=numpy.int32) for size in sizes]),
+            numbers=numpy.concatenate(
+                [numpy.arange(at, at + size, dtype=numpy.int32) for at, size in zip(firsts, sizes, strict=True)]
+            ),
             rows=messages[0][1] if len(messages) == 1 else pa.concat_batches([rows for _, rows in messages]),
         )
 

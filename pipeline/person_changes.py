@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from pipeline.facts import person_key, routed, sent
+from pipeline.large_values import parted, whole
 from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome, Read, applied
 from pipeline.people import MembershipChange, PeopleRules, RegistersChange, absorb, audience, snapshot
@@ -25,19 +26,19 @@ def absorbed(batch: LogBatch, read: Read, rules: PersonRules) -> Outcome:
 
     A person changed several times by one batch is told once, as of its last change.
     """
-    changes: dict[bytes, bytes | None] = {}
+    persons: dict[bytes, bytes] = {}
     touched: dict[tuple[int, bytes], int] = {}
     for row, version in zip(batch.rows.to_pylist(), batch.versions(), strict=True):
         project, person = row["project"], row["person_id"]
         key = _state_key(project, person)
-        result = absorb(changes.get(key) or read(key), _change(row), rules.people)
+        result = absorb(persons.get(key) or whole(read, key), _change(row), rules.people)
         if result.changed:
-            changes[key] = result.person
+            persons[key] = result.person
             touched[project, person] = version
     snapshots: list[tuple[Any, ...]] = []
     views: list[tuple[Any, ...]] = []
     for (project, person), version in touched.items():
-        state = changes[_state_key(project, person)] or b""
+        state = persons[_state_key(project, person)]
         row = snapshot(state, rules.people)
         snapshots.append(
             (
@@ -54,6 +55,9 @@ def absorbed(batch: LogBatch, read: Read, rules: PersonRules) -> Outcome:
         views += [(project, name, person, version, row.properties) for name in audience(state)]
     homes = [state_key(one[0], one[1]) for one in views]
     beside = [*sent("persons", batch.partition, snapshots), *routed("person.views", views, homes, rules.partitions)]
+    changes: dict[bytes, bytes | None] = {}
+    for key, value in persons.items():
+        changes.update(parted(read, key, value))
     return applied(batch.rows, beside, changes)
 
 

@@ -6,6 +6,7 @@ lost by it, and an id that leaves takes along exactly what it brought.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -35,12 +36,15 @@ TOO_MANY = "too_many_person_properties"
 class PeopleRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much is kept about a distinct id and about a person."""
 
-    keys_max: int = 1_000
+    keys_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000
     """The smallest names ever used are kept, unset ones too: the only choice that no order of arrival can change."""
-    value_bytes_max: int = 65_536
+    value_bytes_max: Annotated[int, msgspec.Meta(ge=1, le=524_288)] = 16_384
     """A larger value (or name) is refused by its event alone: a document or an image, which nobody filters by."""
-    view_bytes_max: int = 524_288
-    """The view travels with every event; half of what an event itself may weigh."""
+    bytes_max: Annotated[int, msgspec.Meta(ge=1, le=524_288)] = 65_536
+    """Names behind which smaller ones fill so many bytes are not kept, each counted with its largest value ever: what
+    is known of a person is told to each of its distinct ids and travels with its events (docs/decisions/0018)."""
+    view_bytes_max: Annotated[int, msgspec.Meta(ge=2, le=1_048_576)] = 131_072
+    """The view travels with every event: it is filled in the order of the names up to here."""
 
 
 _DEFAULT = PeopleRules()
@@ -71,6 +75,8 @@ class Register(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     latest: Stamped | None = None
     earliest: Stamped | None = None
+    weight: int = 0
+    """Bytes of the largest value that was ever sent for it: what it counts for, so that no order can change that."""
 
 
 Registers = dict[str, Register]
@@ -111,7 +117,7 @@ def joined(parts: Iterable[bytes], rules: PeopleRules) -> bytes:
     registers: Registers = {}
     for part in parts:
         for name, register in decode_registers(part).items():
-            _put(registers, name, register.latest, register.earliest)
+            _put(registers, name, register)
     _forget_largest(registers, rules)
     return encode_registers(registers)
 
@@ -139,7 +145,7 @@ def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: Peop
     """
     if not (set or set_once or unset):
         return view or b"{}"
-    gone = _names(unset)
+    gone = frozenset(_names(unset))
     values = _allowed(set_once, rules)[0]
     values |= {name: bytes(value) for name, value in _OBJECT.decode(view or b"{}").items()}
     values |= _allowed(set, rules)[0]
@@ -164,9 +170,9 @@ def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tu
     earliest, also_refused = _allowed(event.set_once, rules)
     changes: dict[str, bytes | None] = {**latest, **{name: None for name in gone if _fits(name, rules)}}
     for name, value in changes.items():
-        _put(known, name, Stamped(event.timestamp, event.uuid, value), None)
+        _put(known, name, Register(Stamped(event.timestamp, event.uuid, value), None, len(value or b"")))
     for name, once in earliest.items():
-        _put(known, name, None, Stamped(event.timestamp, event.uuid, once))
+        _put(known, name, Register(None, Stamped(event.timestamp, event.uuid, once), len(once)))
     unfit = [name for name in gone if not _fits(name, rules)]
     limit = f"{rules.value_bytes_max} bytes (people.value_bytes_max)"
     return [
@@ -195,28 +201,46 @@ def _fits(name: str, rules: PeopleRules) -> bool:
 
 
 def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str]]:
-    """Keep the smallest names only. A name once dropped has enough smaller ones for good, so it is never missed."""
-    dropped = sorted(known)[rules.keys_max :] if len(known) > rules.keys_max else []
+    """Keep the smallest names only: so many, and none behind which others have filled the room.
+
+    A name once dropped has enough smaller ones for good, for these never leave and their weights only grow: it is
+    never missed, and who joins the registers of several ids drops what one of them has dropped. Its own weight has
+    no part in that: it would be forgotten with it.
+    """
+    if len(known) <= rules.keys_max and sum(len(name) + one.weight for name, one in known.items()) <= rules.bytes_max:
+        return []
+    names = sorted(known)
+    kept = weight = 0
+    for name in names[: rules.keys_max]:
+        if weight > rules.bytes_max:
+            break
+        weight += len(name) + known[name].weight
+        kept += 1
+    dropped = names[kept:]
     for name in dropped:
         del known[name]
     if not dropped:
         return []
-    limit = f"{rules.keys_max} person properties (people.keys_max)"
-    message = f"over {limit}: {len(dropped)} not kept, from {dropped[0][:100]!r} on; use fewer names"
+    limits = (
+        f"{rules.keys_max} person properties (people.keys_max) or {rules.bytes_max} bytes of them (people.bytes_max)"
+    )
+    message = f"over {limits}: {len(dropped)} not kept, from {dropped[0][:100]!r} on; use fewer names, shorter values"
     return [(TOO_MANY, message)]
 
 
-def _put(registers: Registers, name: str, latest: Stamped | None, earliest: Stamped | None) -> None:
+def _put(registers: Registers, name: str, new: Register) -> None:
     """Written for speed: mostly a newer `$set` replaces an older one, or a repeated `$set_once` changes nothing."""
     old = registers.get(name)
     if old is not None:
+        latest, earliest = new.latest, new.earliest
         if old.latest is not None:
             latest = old.latest if latest is None else _later(old.latest, latest)
         if old.earliest is not None:
             earliest = old.earliest if earliest is None else _earlier(old.earliest, earliest)
-        if latest is old.latest and earliest is old.earliest:
+        if latest is old.latest and earliest is old.earliest and new.weight <= old.weight:
             return
-    registers[name] = Register(latest, earliest)
+        new = Register(latest, earliest, max(old.weight, new.weight))
+    registers[name] = new
 
 
 def _later(known: Stamped, new: Stamped) -> Stamped:

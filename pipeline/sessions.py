@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
 from struct import Struct, pack, unpack
+from typing import Annotated
 
 import msgspec
 
@@ -28,9 +29,9 @@ _SECOND = 1_000_000
 class SessionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When a visit is over, and how long late events may still change it."""
 
-    gap_s: int = 1_800
+    gap_s: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 1_800
     """Half an hour without an event ends a session: what web analytics has always used."""
-    lateness_s: int = 604_800
+    lateness_s: Annotated[int, msgspec.Meta(ge=0, le=2_678_400)] = 604_800
     """A week: how far an event may lie behind its distinct id's newest one and still find its session. An id's
     state holds the sessions of so long, 16 bytes each: at most 5.4 kB with a visit every half hour."""
 

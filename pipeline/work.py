@@ -16,7 +16,13 @@ from pipeline.producer import Outgoing
 from schemas.batches import batch_headers, to_wire
 from schemas.record import RawBatch
 
-__all__ = ["Frozen", "PartitionWork", "cut", "gather"]
+__all__ = ["Frozen", "PartitionWork", "cut", "gather", "wired"]
+
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+"""Half of what the topics take: the rest is for headers, and for a row that is larger than all others."""
+COMPRESSION_MAX = 8
+"""Rows are not expected to become smaller than by this: a message opened is so many times the size aimed at."""
 
 
 class Frozen(msgspec.Struct, frozen=True):
@@ -50,12 +56,16 @@ class PartitionWork:
         position = self.owned.counters[batch.topic].position
         assert batch.offsets[0] >= position, f"offset {batch.offsets[0]} again, the position is {position}"
         assert batch.after in (None, position), f"read on from {batch.after}, but the position is {position}"
+        made = 0
         for outcome in self._hop.outcomes(batch, self.owned.overlay.get):
             self._add(batch, outcome)
+            made += _weight(outcome)
         self.owned.counters[batch.topic].position = batch.offsets[-1] + 1
         self._hop.tend(self.owned, batch)
-        self._fresh_bytes += batch.bytes
-        self.bytes += batch.bytes
+        # What follows from a batch may weigh many times the batch: every event carries the properties of its person.
+        weight = max(batch.bytes, made)
+        self._fresh_bytes += weight
+        self.bytes += weight
 
     def freeze(self) -> Frozen:
         """Hand over what has gathered; the next batches go into the next transaction."""
@@ -110,13 +120,20 @@ class PartitionWork:
         target = self.owned.settings.commit.message_bytes
         size = rows = 0
         for gathered in gather(pieces, target):
-            for part in cut(gathered, int(target / self._bytes_per_row.get(kind, 100.0))):
-                value = to_wire(part)
-                size += len(value)
-                rows += part.num_rows
-                yield Outgoing(topic, partition, value, headers=batch_headers(part))
+            by_guess = int(target / self._bytes_per_row.get(kind, 100.0))
+            by_weight = gathered.num_rows * target * COMPRESSION_MAX // max(1, gathered.nbytes)
+            for slice_ in cut(gathered, min(by_guess, by_weight)):
+                for part, value in wired(slice_):
+                    size += len(value)
+                    rows += part.num_rows
+                    yield Outgoing(topic, partition, value, headers=batch_headers(part))
         # The next cut aims by what this one compressed to; a factor of two off does no harm.
         self._bytes_per_row[kind] = max(1.0, size / rows)
+
+
+def _weight(outcome: Outcome) -> int:
+    """Bytes that wait in memory until the transaction is written."""
+    return int(sum(rows.nbytes for _, rows in outcome.moved) + sum(one.rows.nbytes for one in outcome.sent))
 
 
 def gather(pieces: Sequence[pa.RecordBatch], bytes_min: int) -> Iterator[pa.RecordBatch]:
@@ -131,6 +148,17 @@ def gather(pieces: Sequence[pa.RecordBatch], bytes_min: int) -> Iterator[pa.Reco
             waiting, weight = [], 0
     if waiting:
         yield _joined(waiting)
+
+
+def wired(part: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, bytes]]:
+    """The rows as messages that the topics take, whatever was expected of their size: halved until they fit."""
+    value = to_wire(part)
+    if len(value) <= MESSAGE_BYTES_MAX or part.num_rows == 1:
+        yield part, value
+        return
+    half = part.num_rows // 2
+    yield from wired(part.slice(0, half))
+    yield from wired(part.slice(half))
 
 
 def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -31,7 +31,7 @@ __all__ = [
     "to_wire",
 ]
 
-FORMAT_VERSION = b"\x01"
+FORMAT_VERSION = b"\x02"
 VERSION_HEADER = "headrace-format"
 ROWS_HEADER = "headrace-rows"
 HASH_HEADER = "headrace-uuid-sum"

@@ -57,7 +57,7 @@ def finished(
         event = _event_name(fields.event, limits)
         distinct_id = _distinct_id(fields, properties, limits)
         sets = [_merged(fields, properties, name) for name in ("set", "set_once")]
-        unset = _unset(fields, properties)
+        unset = _unset(fields, properties, limits)
         timestamp = _timestamp(fields, properties, limits)
         uuid = _uuid(fields.uuid, project, properties, place)
         if has_value(fields.ip) and "$ip" not in properties:
@@ -157,7 +157,7 @@ def _merged(fields: Fields, properties: dict[str, Any], name: str) -> dict[str, 
     return {**inside, **_object_or_empty(getattr(fields, name), f"${name}")}
 
 
-def _unset(fields: Fields, properties: dict[str, Any]) -> list[str]:
+def _unset(fields: Fields, properties: dict[str, Any], limits: Limits) -> list[str]:
     inside, top = properties.pop("$unset", None), fields.unset
     names: list[str] = []
     for value in (top, inside):
@@ -167,6 +167,11 @@ def _unset(fields: Fields, properties: dict[str, Any]) -> list[str]:
         if not all(isinstance(name, str) for name in found):
             raise Refused(RejectionCode.WRONG_TYPE, "$unset must be a list of property names")
         names += found
+    if len(names) > limits.keys:
+        raise Refused(
+            RejectionCode.TOO_MANY_PROPERTIES,
+            f"$unset has {len(names)} names, the limit is {limits.keys} (limits.keys); remove fewer at once",
+        )
     return list(dict.fromkeys(names))
 
 

@@ -17,8 +17,9 @@ def _from(least: int, most: int) -> msgspec.Meta:
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What accept refuses. Times in seconds, sizes in bytes, lengths in characters."""
 
-    event_bytes: Annotated[int, _from(1, 8_000_000)] = 1_000_000
-    """A larger value is rejected as `too_large`; the most is what an internal topic takes (8 MiB)."""
+    event_bytes: Annotated[int, _from(1, 7_000_000)] = 1_000_000
+    """A larger value is rejected as `too_large`; the most is what an internal topic takes (8 MiB), with room for what a
+    person is known by."""
     depth: Annotated[int, _from(1, 500)] = 64
     """Deeper nesting is rejected as `too_deep`: nobody queries it, and parsers recurse (hence at most 500)."""
     keys: Annotated[int, _from(1, 1_000_000)] = 10_000

@@ -144,7 +144,7 @@ def _events(
         marks = b""
         if looks.marked[index] or plain.event in CLAIM_EVENTS:
             marks = marks_of(plain.event, properties)
-        sets = _sets(plain, looks.sets[index]) if looks.sets[index] else _NO_SETS
+        sets = _sets(plain, looks.sets[index], limits.keys) if looks.sets[index] else _NO_SETS
         if sets is not None:
             events[index] = Event(
                 uuid=uuid,
@@ -163,15 +163,18 @@ def _events(
     return events
 
 
-def _sets(plain: _Plain, times: int) -> tuple[bytes, bytes, bytes] | None:
+def _sets(plain: _Plain, times: int, names_max: int) -> tuple[bytes, bytes, bytes] | None:
     """The three, empty where nothing is set; None where one has another type, or may stand elsewhere as well."""
     given = [bytes(plain.set), bytes(plain.set_once), bytes(plain.unset)]
     if sum(map(bool, given)) != times or any(text and text[0] != _BRACE for text in given[:2]):
         return None
     try:
-        names = list(dict.fromkeys(msgspec.json.decode(given[2], type=list[str]))) if given[2] else []
+        names = msgspec.json.decode(given[2], type=list[str]) if given[2] else []
     except msgspec.ValidationError:
         return None
+    if len(names) > names_max:
+        return None
+    names = list(dict.fromkeys(names))
     set_, set_once = (b"" if text == b"{}" else text for text in given[:2])
     return set_, set_once, msgspec.json.encode(names) if names else b""
 

@@ -26,7 +26,8 @@ def posthog_fields(envelope: dict[str, Any], inner: Any, received_us: int) -> Fi
     """The event inside, with what the envelope knows better; `now` is when the capture service got it."""
     if not isinstance(inner, dict):
         raise Refused(RejectionCode.NOT_AN_OBJECT, "data is JSON but not an object: it must hold one event")
-    fields = own_fields(inner, moment_or(envelope["now"], received_us))
+    # Never later than the record: what a sender says must not reach into the future.
+    fields = own_fields(inner, min(moment_or(envelope["now"], received_us), received_us))
     for name in KNOWN_BETTER_OUTSIDE:
         if has_value(envelope.get(name)):
             setattr(fields, name, envelope[name])

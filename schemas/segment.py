@@ -87,11 +87,12 @@ def segment_fields(call: dict[str, Any], received_us: int) -> Fields:
     return Fields(
         token=call.get("writeKey"),
         uuid=call.get("messageId"),
-        event=EVENT_NAMES.get(kind) or call.get("event"),
+        event="$set" if kind == "identify" and not has_value(user) else EVENT_NAMES.get(kind) or call.get("event"),
         distinct_id=user if has_value(user) else anonymous,
         timestamp=timestamp,
         sent_at=sent_at,
-        received_us=moment_or(call.get("receivedAt"), received_us),
+        # Never later than the record: what a sender says must not reach into the future.
+        received_us=min(moment_or(call.get("receivedAt"), received_us), received_us),
         properties=properties,
         set=traits if kind == "identify" else None,
         historical=call.get("historical"),

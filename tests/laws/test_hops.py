@@ -7,6 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import hops
 from pipeline.accept import AcceptRules
 from pipeline.dedupe import DedupRules
 from pipeline.identity import IdentityRules
@@ -17,7 +18,8 @@ from pipeline.registers import PeopleRules
 from pipeline.resolve import ResolveRules
 from pipeline.sessions import SessionRules
 from pipeline.spine import accept, resolve
-from schemas.batches import ACCEPTED, PREPARED, REJECTED, from_wire, hash_of, to_wire
+from schemas.batches import ACCEPTED, PREPARED, REJECTED, batch_headers, from_wire, hash_of, to_wire
+from schemas.record import RawBatch
 from tests.unit.schemas.decoded import batch_of, context
 
 RULES = AcceptRules(decoding=context(), partitions=4)
@@ -74,6 +76,32 @@ def test_accept_keeps_the_order_within_a_distinct_id_and_its_partition(values: l
             assert homes.setdefault(row["distinct_id"], partition) == partition
             by_id.setdefault(row["distinct_id"], []).append(row["source_offset"])
         assert all(offsets == sorted(offsets) for offsets in by_id.values())  # type: ignore[type-var]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.integers(1, 20))
+def test_opened_messages_keep_every_row_and_its_number_in_batches_of_bounded_size(sizes: list[int], most: int) -> None:
+    rows = one_batch([raw(f"id-{number}", number) for number in range(50)])
+    messages = [(10 + offset, rows.slice(0, size)) for offset, size in enumerate(sizes)]
+    values = [to_wire(message) for _, message in messages]
+    headers = [batch_headers(message) for _, message in messages]
+    count = len(messages)
+    raw_batch = RawBatch(
+        "events.accepted", b"A" * 16, 0, [at for at, _ in messages], [0] * count, values, [None] * count, headers
+    )
+    before, hops.ROWS_AT_ONCE = hops.ROWS_AT_ONCE, most
+    try:
+        found = list(hops.opened(raw_batch))
+    finally:
+        hops.ROWS_AT_ONCE = before
+
+    places = [(at, row) for at, message in messages for row in range(message.num_rows)]
+    assert [
+        place for batch in found for place in zip(batch.offsets.tolist(), batch.numbers.tolist(), strict=True)
+    ] == places
+    assert all(batch.rows.num_rows <= most for batch in found)
+    assert [uuid for batch in found for uuid in batch.rows.column("uuid").to_pylist()] == [
+        uuid for _, message in messages for uuid in message.column("uuid").to_pylist()
+    ]
 
 
 def test_replaced_surrogates_of_accepted_rows_are_counted() -> None:

@@ -24,8 +24,8 @@ from schemas.identifiers import person_id
 from tests.reference import people_reference as reference
 from tests.reference.people_reference import Fact, Said
 
-RULES = PeopleRules(keys_max=3, value_bytes_max=4)
-"""Small, so that the limits are met all the time: names are a to e, `"long"` is two bytes over."""
+RULES = PeopleRules(keys_max=3, value_bytes_max=4, bytes_max=5)
+"""Small, so that the limits are met all the time: names are a to e, `"long"` is two bytes over, two texts fill it."""
 PROJECT = 1
 IDS = ["ada", "bob", "eve"]
 
@@ -65,7 +65,7 @@ def registers_of(said: Sequence[Said], rules: PeopleRules = RULES) -> bytes:
 
 
 def expected_view(said: Sequence[Said]) -> bytes:
-    return text(reference.properties(said, RULES.keys_max, RULES.value_bytes_max))
+    return text(reference.properties(said, RULES.keys_max, RULES.value_bytes_max, RULES.bytes_max))
 
 
 @given(histories(), st.randoms(use_true_random=False), st.integers(0, 6))
@@ -178,7 +178,7 @@ def test_any_changes_in_any_order_and_repeated_give_the_same_person(facts: list[
 
     assert person is not None
     assert person == absorbed(changes)
-    assert_is(person, reference.person(facts, RULES.keys_max, RULES.value_bytes_max))
+    assert_is(person, reference.person(facts, RULES.keys_max, RULES.value_bytes_max, RULES.bytes_max))
 
 
 class World:
@@ -234,7 +234,7 @@ class World:
         said = [one for name in members for one in self.said[name]]
         created_at = min((one.timestamp for one in said), default=0)
         return reference.Person(
-            reference.properties(said, RULES.keys_max, RULES.value_bytes_max),
+            reference.properties(said, RULES.keys_max, RULES.value_bytes_max, RULES.bytes_max),
             created_at,
             bool(members) and self.identified[owner],
             created_at == 0,

@@ -43,27 +43,37 @@ class Person:
     distinct_ids: list[str]
 
 
-def properties(said: Sequence[Said], keys_max: int, value_bytes_max: int) -> dict[str, str]:
-    named: set[str] = set()
+def properties(said: Sequence[Said], keys_max: int, value_bytes_max: int, bytes_max: int) -> dict[str, str]:
+    largest: dict[str, int] = {}
     decided: dict[str, str | None] = {}
     first: dict[str, str] = {}
     for event in sorted(said, key=lambda one: (one.timestamp, one.uuid)):
         for name, value in event.set_once.items():
             if len(value.encode()) <= value_bytes_max:
-                named.add(name)
+                largest[name] = max(largest.get(name, 0), len(value.encode()))
                 first.setdefault(name, value)
         for name, value in event.set.items():
             if len(value.encode()) <= value_bytes_max:
-                named.add(name)
+                largest[name] = max(largest.get(name, 0), 0 if name in event.unset else len(value.encode()))
                 decided[name] = value
         for name in event.unset:
-            named.add(name)
+            largest.setdefault(name, 0)
             decided[name] = None
-    current = {name: decided[name] if name in decided else first[name] for name in sorted(named)[:keys_max]}
+    kept = _with_room(largest, bytes_max)[:keys_max]
+    current = {name: decided[name] if name in decided else first[name] for name in kept}
     return {name: value for name, value in current.items() if value is not None}
 
 
-def person(facts: Sequence[Fact], keys_max: int, value_bytes_max: int) -> Person:
+def _with_room(largest: dict[str, int], bytes_max: int) -> list[str]:
+    """The smallest names, as long as those before them leave room."""
+    return [
+        name
+        for name in sorted(largest)
+        if sum(len(other) + largest[other] for other in largest if other < name) <= bytes_max
+    ]
+
+
+def person(facts: Sequence[Fact], keys_max: int, value_bytes_max: int, bytes_max: int) -> Person:
     said: list[Said] = []
     created: list[int] = []
     ids: list[str] = []
@@ -81,7 +91,7 @@ def person(facts: Sequence[Fact], keys_max: int, value_bytes_max: int) -> Person
         if valid and (own_created or not valid[0].own):
             ids.append(name)
     return Person(
-        properties=properties(said, keys_max, value_bytes_max),
+        properties=properties(said, keys_max, value_bytes_max, bytes_max),
         created_at=min(created, default=0),
         identified=identified,
         is_deleted=not created,

@@ -1,5 +1,6 @@
 """Messages between hops: small pieces are joined, large ones cut, nothing is lost or reordered."""
 
+import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.accounts import LogCounters
-from pipeline.work import PartitionWork, cut, gather
+from pipeline.work import MESSAGE_BYTES_MAX, PartitionWork, cut, gather, wired
 from schemas.record import RawBatch
 
 
@@ -43,6 +44,17 @@ def test_cutting_keeps_every_row_in_order_and_the_limit(rows: int, rows_max: int
 
     assert numbers(parts) == numbers([batch])
     assert all(part.num_rows <= max(1, rows_max) for part in parts)
+
+
+def test_rows_of_any_size_become_messages_that_the_topics_take() -> None:
+    # What a person is known by repeats in every row, and the compression sees only 64 KB at once.
+    large = random.Random(1).randbytes(150_000)
+    batch = pa.record_batch([pa.array(range(100)), pa.array([large] * 99 + [large * 40])], names=["n", "large"])
+
+    parts = list(wired(batch))
+
+    assert numbers([part for part, _ in parts]) == list(range(100))
+    assert all(len(value) <= MESSAGE_BYTES_MAX for part, value in parts if part.num_rows > 1)
 
 
 def test_a_large_piece_is_not_copied() -> None:

@@ -53,20 +53,26 @@ def test_the_event_decides_what_and_when() -> None:
 
 
 def test_now_is_the_receipt_that_an_age_counts_from() -> None:
-    found = event(envelope({"offset": 5_000}))
+    found = event(envelope({"offset": 5_000}, now="2023-01-01T11:59:50Z"))
 
-    assert found.received_at == micros(datetime(2023, 1, 1, 12, 0, 5, tzinfo=UTC))
-    assert found.timestamp == RECEIVED_MS * 1000
+    assert found.received_at == micros(datetime(2023, 1, 1, 11, 59, 50, tzinfo=UTC))
+    assert found.timestamp == found.received_at - 5_000_000
+
+
+def test_a_receipt_is_never_later_than_the_record() -> None:
+    found = event(envelope({}, now="2199-01-01T00:00:00Z"))
+
+    assert found.received_at == found.timestamp == RECEIVED_MS * 1000
 
 
 def test_a_wrong_clock_is_corrected_unless_the_event_forbids_it() -> None:
     inner = {"timestamp": "2023-01-01T11:59:55Z"}
-    sent_at = {"sent_at": "2023-01-01T12:00:15Z"}
+    sent_at = {"sent_at": "2023-01-01T12:00:15Z", "now": "2023-01-01T12:00:00Z"}
 
     corrected = event(envelope(inner, **sent_at))
     as_it_is = event(envelope(inner | {"properties": {"$ignore_sent_at": True}}, **sent_at))
 
-    assert as_it_is.timestamp - corrected.timestamp == 10_000_000
+    assert as_it_is.timestamp - corrected.timestamp == 15_000_000
 
 
 @pytest.mark.parametrize("own", ["198.51.100.1", None, ""])

@@ -218,3 +218,21 @@ def test_an_import_may_mark_its_calls_as_historical() -> None:
 def test_another_type_is_no_call() -> None:
     assert event({"type": "order", "token": "phc_1", "event": "e", "distinct_id": "d"}).event == "e"
     assert event({"type": ["track"], "token": "phc_1", "event": "e", "distinct_id": "d"}).event == "e"
+
+
+def test_traits_of_a_visitor_without_a_user_are_no_login() -> None:
+    # A newsletter form: were it an $identify without another id, the visitor's real login would be refused later.
+    found = event(
+        {"type": "identify", "writeKey": "phc_1", "anonymousId": "anon-1", "traits": {"email": "ada@example.org"}}
+    )
+
+    assert (found.event, found.distinct_id, found.marks) == ("$set", "anon-1", b"")
+    assert found.set == b'{"email":"ada@example.org"}'
+
+
+def test_a_receipt_is_never_later_than_the_record() -> None:
+    late = {"timestamp": "2199-01-01T00:00:00Z", "receivedAt": "2199-01-01T00:00:00Z"}
+
+    found = event(call("track", event="e", **late))
+
+    assert found.timestamp == found.received_at < 2**52
