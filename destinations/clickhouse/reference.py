@@ -133,28 +133,49 @@ def tables() -> list[Table]:
     """
     config = Config(database="d")
     made = [text for migration in migrations() for text in render(migration, config)]
-    told = {}
+    told: dict[str, Table] = {}
     for statement in [*made, *preparation(config)]:
         found = re.match(r"CREATE (?:OR REPLACE |MATERIALIZED )?(TABLE|VIEW) (?:IF NOT EXISTS )?`d`\.(\w+)", statement)
+        altered = re.match(r"ALTER TABLE `d`\.(\w+)", statement)
         if found:
             told[found[2]] = _table(found[1].lower(), found[2], statement)
+        elif altered:
+            told[altered[1]] = _altered(told[altered[1]], statement[altered.end() :])
     return list(told.values())
 
 
 def _table(kind: str, name: str, statement: str) -> Table:
     [meaning] = re.findall(r"^COMMENT '((?:[^']|'')*)'$", statement, re.MULTILINE)
+    body = re.match(r".*\n\(\n((?:.*\n)*?)\)\n", statement)
+    declared = [text.strip() for text in _apart(body[1])] if body else []
+    columns = [_column(text) for text in declared if not text.startswith("INDEX ")]
     if kind == "view":
-        return Table(name, kind, _unquoted(meaning))
-    body = statement[statement.index("\n(\n") + 3 : statement.index("\n)\n")]
-    declared = [text.strip() for text in _apart(body)]
+        return Table(name, kind, _unquoted(meaning), columns=columns)
     return Table(
         name,
         kind,
         _unquoted(meaning),
         key=re.sub(r"^\((.+)\)$", r"\1", _clause("ORDER BY", statement)),
         partition=_clause("PARTITION BY", statement),
-        columns=[_column(text) for text in declared if not text.startswith("INDEX ")],
+        columns=columns,
     )
+
+
+def _altered(table: Table, changes: str) -> Table:
+    """The table after `ADD COLUMN IF NOT EXISTS … AFTER name` and `MODIFY COLUMN …`; the rest changes no column."""
+    columns = list(table.columns)
+    for change in map(str.strip, _apart(changes)):
+        names = [column.name for column in columns]
+        if added := re.match(r"ADD COLUMN IF NOT EXISTS (.+) AFTER (\w+)$", change, re.DOTALL):
+            column, before = _column(added[1]), added[2]
+            if column.name not in names:
+                columns.insert(names.index(before) + 1, column)
+        elif modified := re.match(r"MODIFY COLUMN (.+)$", change, re.DOTALL):
+            column = _column(modified[1])
+            columns[names.index(column.name)] = column
+        else:
+            assert change.startswith("MATERIALIZE COLUMN "), f"not a known change: {change}"
+    return msgspec.structs.replace(table, columns=columns)
 
 
 def _clause(name: str, statement: str) -> str:

@@ -8,8 +8,7 @@ CREATE TABLE IF NOT EXISTS {database}.events{local}{on_cluster}
     person_id UUID COMMENT 'The actor' CODEC(ZSTD),
     person_identified Bool COMMENT 'Whether the actor has said who it is',
     session_id String COMMENT 'The visit; empty where there is none' CODEC(ZSTD),
-    session_given Bool COMMENT 'Whether the sender named the visit; otherwise it is derived from the events'' times',
-    session_start DateTime64(6, 'UTC') COMMENT 'When the derived visit began, as known then' CODEC(Delta, ZSTD),
+    session_start DateTime64(6, 'UTC') COMMENT 'When the visit began' CODEC(Delta, ZSTD),
     timestamp DateTime64(6, 'UTC') COMMENT 'When it happened, corrected for the sender''s clock' CODEC(Delta, ZSTD),
     received_at DateTime64(6, 'UTC') COMMENT 'When the edge got it' CODEC(Delta, ZSTD),
     properties String COMMENT 'What the sender says about the event: the text of a JSON object' CODEC(ZSTD),
@@ -30,9 +29,8 @@ CREATE TABLE IF NOT EXISTS {database}.events{local}{on_cluster}
     _row Int32 COMMENT 'The row''s place in events.prepared: row within the message' CODEC(Delta, ZSTD),
     _epoch Int64 COMMENT 'The setting log_epoch when the row was inserted' CODEC(ZSTD),
     _version UInt128 MATERIALIZED bitNot(
-        bitShiftLeft(toUInt128(session_id = ''), 127)
-        + bitShiftLeft(toUInt128(_epoch), 96) + bitShiftLeft(toUInt128(_offset), 32) + toUInt128(_row)
-    ) COMMENT 'Higher for an earlier place: of several copies the first one wins that has a visit' CODEC(ZSTD),
+        bitShiftLeft(toUInt128(_epoch), 96) + bitShiftLeft(toUInt128(_offset), 32) + toUInt128(_row)
+    ) COMMENT 'Higher for an earlier place: of several copies the first one wins' CODEC(ZSTD),
     _inserted_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it became queryable' CODEC(Delta, ZSTD),
     INDEX log _log TYPE minmax GRANULARITY 1,
     INDEX partition _partition TYPE minmax GRANULARITY 1,
@@ -51,7 +49,7 @@ COMMENT 'Every event, one row each; a repeat may stand beside the first copy unt
 -- Copies of an event are in one partition, for its day is part of the key: so FINAL need not compare partitions.
 CREATE OR REPLACE VIEW {database}.events_resolved{on_cluster} AS
 SELECT
-    uuid, project, event, distinct_id, person_id, person_identified, session_id, session_given, session_start, timestamp,
+    uuid, project, event, distinct_id, person_id, person_identified, session_id, session_start, timestamp,
     received_at, properties, `set`, set_once, unset, person_properties
 FROM {database}.events FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1

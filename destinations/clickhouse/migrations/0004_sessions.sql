@@ -1,3 +1,26 @@
+-- Events learn who named their visit, and of several copies one with a visit wins. Of earlier rows none has one: they are
+-- given the version that they would have now, in the background, for else a copy with a visit would lose against them.
+ALTER TABLE {database}.events{local}{on_cluster}
+    ADD COLUMN IF NOT EXISTS session_given Bool
+        COMMENT 'Whether the sender named the visit; otherwise it is derived from the events'' times' AFTER session_id,
+    MODIFY COLUMN session_start DateTime64(6, 'UTC') COMMENT 'When the derived visit began, as known then',
+    MODIFY COLUMN _version UInt128 MATERIALIZED bitNot(
+        bitShiftLeft(toUInt128(session_id = ''), 127)
+        + bitShiftLeft(toUInt128(_epoch), 96) + bitShiftLeft(toUInt128(_offset), 32) + toUInt128(_row)
+    ) COMMENT 'Higher for an earlier place: of several copies the first one wins that has a visit';
+
+ALTER TABLE {database}.events{local}{on_cluster} MATERIALIZE COLUMN _version;
+
+-- The distributed table over it, if there is one, has columns of its own; on one server this is the same table.
+ALTER TABLE {database}.events{on_cluster}
+    ADD COLUMN IF NOT EXISTS session_given Bool
+        COMMENT 'Whether the sender named the visit; otherwise it is derived from the events'' times' AFTER session_id,
+    MODIFY COLUMN session_start DateTime64(6, 'UTC') COMMENT 'When the derived visit began, as known then',
+    MODIFY COLUMN _version UInt128 MATERIALIZED bitNot(
+        bitShiftLeft(toUInt128(session_id = ''), 127)
+        + bitShiftLeft(toUInt128(_epoch), 96) + bitShiftLeft(toUInt128(_offset), 32) + toUInt128(_row)
+    ) COMMENT 'Higher for an earlier place: of several copies the first one wins that has a visit';
+
 -- What became of the starts of derived sessions. Of several facts about one start, dead wins, in any order.
 CREATE TABLE IF NOT EXISTS {database}.session_starts{local}{on_cluster}
 (

@@ -1,10 +1,20 @@
 """DDL: the same files for one server and for a cluster."""
 
+import hashlib
+
+import pytest
+
 from destinations.clickhouse import Config
 from destinations.clickhouse.migrate import migrations, preparation, render, versions_query
 
 ONE = Config(database="d")
 CLUSTER = Config(database="d", cluster="main")
+APPLIED = {
+    1: "684f4bc4489dfd40fa54a408598d2433645ecdce708953e67ad814d5ea7731dd",
+    2: "6708a8e9a3b0520d52aa5b6e49c1b96666abcab2e50fd2716450efefcf1494bc",
+    3: "93f2e153d5dde0f44d39c612466fcb436d490a2c99f472222241bb4f9aa1d5f1",
+}
+"""Digests of migrations that databases out there have applied: what is to be different is a migration of its own."""
 FILLED = 8
 """Tables that rows are inserted into, by blocks or by a view."""
 
@@ -59,6 +69,21 @@ def test_what_was_applied_is_asked_of_every_node() -> None:
 
 def test_migrations_are_numbered_without_gaps() -> None:
     assert [migration.version for migration in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+@pytest.mark.parametrize("version", APPLIED)
+def test_a_migration_that_was_applied_somewhere_stays_as_it_is(version: int) -> None:
+    [text] = [migration.text for migration in migrations() if migration.version == version]
+
+    assert hashlib.sha256(text.encode()).hexdigest() == APPLIED[version]
+
+
+def test_a_table_is_altered_together_with_the_distributed_one_over_it() -> None:
+    def of(table: str) -> list[str]:
+        start = f"ALTER TABLE `d`.{table} ON CLUSTER 'main'\n"
+        return [text.removeprefix(start) for text in ddl(CLUSTER) if text.startswith(start)]
+
+    assert of("events_local") == of("events") != []
 
 
 def test_the_password_shows_in_no_text() -> None:
