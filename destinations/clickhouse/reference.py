@@ -102,7 +102,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table or view; a view's columns are those of its query and are not repeated."""
+    """A table or view; of a view only the columns that its DDL declares, which those for analysts do."""
 
     name: str
     kind: str

@@ -67,6 +67,24 @@ def test_one_event_is_a_bounce_and_more_than_a_day_is_long(
     assert found == [(duration_s, bounce, long)]
 
 
+@pytest.mark.parametrize(
+    ("names", "pageviews", "bounce"),
+    [
+        (["$pageview", "$pageleave"], 1, 1),
+        (["$pageview", "signed up", "$pageleave"], 1, 1),
+        (["$pageview", "$pageview"], 2, 0),
+        (["request"], 0, 1),
+        (["request", "request"], 0, 0),
+    ],
+)
+def test_one_page_view_is_a_bounce_whatever_else_is_sent(
+    warehouse: Warehouse, names: list[str], pageviews: int, bounce: int
+) -> None:
+    Log(warehouse).events(*[event(number, NOON + number, NOON, event=name) for number, name in enumerate(names, 1)])
+
+    assert warehouse.ask("SELECT pageviews, bounce FROM sessions_current") == [(pageviews, bounce)]
+
+
 def test_the_campaign_that_is_said_goes_before_the_one_in_the_address(warehouse: Warehouse) -> None:
     address = "https://a.example/?utm_campaign=address"
     Log(warehouse).events(
@@ -175,6 +193,17 @@ def test_a_visit_its_sender_names_is_taken_as_it_is(warehouse: Warehouse) -> Non
     assert found == [("other", True, 1, ["ada"]), ("mine", True, 2, ["ada", "bob"]), derived]
     named = "SELECT DISTINCT session_id FROM events_resolved WHERE session_given ORDER BY session_id"
     assert warehouse.ask(named) == [("mine",), ("other",)]
+
+
+@pytest.mark.parametrize("order", [("ada", "bob"), ("bob", "ada")])
+def test_a_uuid_sent_by_two_distinct_ids_is_two_events(warehouse: Warehouse, order: tuple[str, str]) -> None:
+    log = Log(warehouse)
+    for name in (*order, *order):
+        log.events(event(1, NOON, session="mine", distinct_id=name, url=f"/{name}"))
+
+    found = warehouse.ask("SELECT events, pageviews, entry_url, exit_url, distinct_id FROM sessions_current")
+    assert found == [(2, 2, "/ada", "/bob", "bob")]
+    assert warehouse.one("SELECT count() FROM events_resolved") == 2
 
 
 @pytest.mark.parametrize("late_first", [True, False])

@@ -57,8 +57,8 @@ CREATE TABLE IF NOT EXISTS {database}.sessions{local}{on_cluster}
     session_start DateTime64(6, 'UTC') COMMENT 'When the derived visit began, as known then' CODEC(Delta, ZSTD),
     first SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'The earliest event',
     last SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'The latest event',
-    events AggregateFunction(uniqExact, UUID) COMMENT 'All events',
-    pageviews AggregateFunction(uniqExact, UUID) COMMENT 'The events $pageview',
+    events AggregateFunction(uniqExact, String, UUID) COMMENT 'All events, by distinct id and uuid',
+    pageviews AggregateFunction(uniqExact, String, UUID) COMMENT 'The events named $pageview, likewise',
     entry AggregateFunction(argMin, Tuple(String, String, String), Tuple(Int64, String))
         COMMENT 'Of the earliest event with a $current_url: that, its $referrer, its campaign',
     exit AggregateFunction(argMax, String, Tuple(Int64, String)) COMMENT 'The latest $current_url',
@@ -74,7 +74,8 @@ COMMENT 'Visits in pieces, added up from events; an event that comes twice chang
 
 -- distributed: sessions by cityHash64(project, distinct_id)
 
--- Times count in microseconds and uuids as text: ClickHouse orders uuids by their second half.
+-- Times count in microseconds and uuids as text: ClickHouse orders uuids by their second half. A uuid is an event's own
+-- only within its distinct id: in a visit that its sender named, two people may send the same.
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.sessions_from_events{on_cluster} TO {database}.sessions{local} AS
 SELECT
     project,
@@ -85,8 +86,8 @@ SELECT
     session_start,
     min(timestamp) AS first,
     max(timestamp) AS last,
-    uniqExactState(uuid) AS events,
-    uniqExactStateIf(uuid, event = '$pageview') AS pageviews,
+    uniqExactState(distinct_id, uuid) AS events,
+    uniqExactStateIf(distinct_id, uuid, event = '$pageview') AS pageviews,
     argMinStateIf((url, said.2, campaign), place, url != '') AS entry,
     argMaxStateIf(url, place, url != '') AS exit,
     argMaxState((person_id, distinct_id), place) AS person
@@ -94,7 +95,7 @@ FROM
 (
     SELECT
         *,
-        (toUnixTimestamp64Micro(timestamp), toString(uuid)) AS place,
+        (toUnixTimestamp64Micro(timestamp), concat(toString(uuid), distinct_id)) AS place,
         JSONExtract(
             properties, 'Tuple(`$current_url` String, `$referrer` String, utm_campaign Nullable(String))'
         ) AS said,
@@ -107,7 +108,15 @@ GROUP BY project, day, distinct_id, given, session_id, session_start
 COMMENT 'Adds events up into visits';
 
 -- Dead facts need no FINAL, for dead wins; only the starts of distinct ids that have one are looked at.
-CREATE OR REPLACE VIEW {database}.session_moves{on_cluster} AS
+CREATE OR REPLACE VIEW {database}.session_moves{on_cluster}
+(
+    project Int64 COMMENT 'The tenant',
+    distinct_id String COMMENT 'Whose visit it is',
+    start DateTime64(6, 'UTC') COMMENT 'When a visit was once said to begin',
+    session_start DateTime64(6, 'UTC') COMMENT 'When the visit begins that it has become part of',
+    session_id String COMMENT 'The id of that visit'
+)
+AS
 SELECT
     gone.project AS project,
     gone.distinct_id AS distinct_id,

@@ -1,5 +1,7 @@
 """What docs/tables.md tells is taken from the DDL."""
 
+import pytest
+
 from destinations.clickhouse.reference import Column, tables
 
 
@@ -24,6 +26,25 @@ def test_every_table_and_view_is_on_it() -> None:
         ("table", "ingestion_warnings"),
         ("table", "schema_migrations"),
     }
+
+
+def test_a_column_that_a_later_migration_adds_or_changes_stands_where_it_belongs() -> None:
+    columns = {column.name: column for column in tables()[0].columns}
+    names = list(columns)
+
+    assert names[names.index("session_id") + 1] == "session_given"
+    assert columns["session_start"].meaning == "When the derived visit began, as known then"
+    assert columns["_version"].type == "UInt128"
+
+
+@pytest.mark.parametrize(
+    "name", ["events_resolved", "persons_current", "person_distinct_ids", "sessions_current", "session_moves"]
+)
+def test_the_columns_of_a_view_that_analysts_read_are_told(name: str) -> None:
+    [view] = [table for table in tables() if table.name == name]
+
+    assert "project" in [column.name for column in view.columns]
+    assert all(column.meaning for column in view.columns)
 
 
 def test_a_column_is_told_with_its_type_and_meaning() -> None:
