@@ -31,6 +31,8 @@ GROUP BY page ORDER BY events DESC LIMIT 10
 
 Queries are quick when they name the `project`, a range of `timestamp`, and the `event`, in this order: so the rows lie.
 
+The same distinct id in two projects is two people, so name the project in each part of a query.
+
 People are read from `persons_current`, their distinct ids from `person_distinct_ids`, visits from `sessions_current`.
 In `events_resolved` the person is joined in: with millions of merged ids, ask for a person by its distinct ids, which
 is some fifty times quicker than by its id.
@@ -39,7 +41,9 @@ is some fifty times quicker than by its id.
 SELECT event, count() AS events FROM events_resolved
 WHERE project = 1 AND distinct_id IN (
     SELECT distinct_id FROM person_distinct_ids
-    WHERE project = 1 AND person_id = (SELECT any(person_id) FROM person_distinct_ids WHERE distinct_id = 'ada')
+    WHERE project = 1 AND person_id IN (
+        SELECT person_id FROM person_distinct_ids WHERE project = 1 AND distinct_id = 'ada'
+    )
 )
 GROUP BY event
 ```
