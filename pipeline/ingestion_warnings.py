@@ -27,9 +27,11 @@ _WHY = {
 
 
 def refused_claim(project: int, claim: Claim, rule: str, rules: IdentityRules) -> IngestionWarning:
-    """Why a claim does not count."""
+    """Why a claim does not count. One without another id merges nothing: what is refused is that somebody logged in."""
     why = _WHY[Refusal(rule)].format(
         stale_days=rules.stale_days, too_common=rules.too_common, max_distinct_ids=rules.max_distinct_ids
     )
-    message = f"{claim.other[:200]!r} was not merged into {claim.into!r} ({claim.kind.name.lower()}): {why}"
-    return project, claim.into, rule, message, claim.uuid, claim.timestamp
+    kind = claim.kind.name.lower()
+    merged = f"{claim.other[:200]!r} was not merged into {claim.into!r} ({kind})"
+    said = merged if claim.other else f"{claim.into!r} was not marked as identified ({kind})"
+    return project, claim.into, rule, f"{said}: {why}", claim.uuid, claim.timestamp
