@@ -4,6 +4,7 @@ import re
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -67,6 +68,16 @@ def test_the_story_ends_as_told_in_whatever_order_it_arrives() -> None:
         lines += [f"refused: {claim.into} {claim.other} {verdict}" for claim, verdict in refused]
 
         assert lines == told.splitlines()
+
+
+def test_a_backend_computes_the_person_id_as_told() -> None:
+    [program] = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    [told] = re.findall(r'`person_id\(1, "ada"\)` is `(.*?)`', TEXT)
+    found: dict[str, Any] = {}
+    exec(program, found)
+
+    assert found["person_id"](1, "ada").bytes == person_id(1, "ada") == UUID(told).bytes
+    assert found["person_id"](7, "Žofie 🦊").bytes == person_id(7, "Žofie 🦊")
 
 
 def test_every_refusal_is_in_the_table_with_its_remedy() -> None:
