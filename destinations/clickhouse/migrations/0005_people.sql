@@ -95,7 +95,7 @@ WHERE NOT is_deleted
 COMMENT 'Every person as it is now: what analysts read';
 
 -- Not joined with the overrides, which know a merge a moment sooner: to ask for the ids of a person would then read all
--- overrides of the project, and this view is there so that nobody has to.
+-- overrides of the project (with a million of them 0.3 s instead of 3 ms), and this view is there so that nobody has to.
 CREATE OR REPLACE VIEW {database}.person_distinct_ids{on_cluster}
 (
     project Int64 COMMENT 'The tenant',
