@@ -129,7 +129,7 @@ def _properties(sent: list[Stored]) -> dict[str, str]:
         return {name: json.dumps(value) for name, value in json.loads(text or "{}").items()}
 
     facts = [Properties(one.timestamp, _uuid(one), said(one.set), said(one.set_once)) for one in sent]
-    return properties(facts, 1_000, 65_536)
+    return properties(facts, 1_000, 16_384, 65_536)
 
 
 def _claim(event: Stored) -> Said:

@@ -18,7 +18,7 @@ _SHOWN = 5
 def judge(rig: Rig, sent: int, wait_s: float = 180.0) -> dict[str, Any]:
     """Raises AssertionError with the first differences; the audit's report when all is well."""
     report = rig.audit(wait_s)
-    assert report["pending"] == 0, f"still pending after {wait_s} s: {report}"
+    assert report["pending"] == 0, f"still pending after {wait_s} s: {report}\n{rig.logs()}"
     assert report["unaccounted"] == 0, f"unaccounted: {report['unaccounted']}: {report['problems']}"
     events, repeats, hostile = expected_of(rig.seed, sent)
     with rig.query_client() as client:
