@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import faust
 from aiokafka.errors import KafkaConnectionError
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.types import TP
 
 from pipeline.batches import BatchSchema, BatchTransport, acknowledge
@@ -133,6 +134,25 @@ class HopApp(faust.App):  # type: ignore[misc]
         await super().on_stop()
 
 
+class WholeAssignor(PartitionAssignor):  # type: ignore[misc]
+    """Gives out all partitions or none: the leader of the group may not have heard of a topic yet.
+
+    Faust would leave such a topic out, every worker would own nothing of it, and nobody would ever assign anew: so it
+    was after events.raw had been deleted and made again on three brokers.
+    """
+
+    def assign(self, cluster: Any, member_metadata: Any) -> Any:
+        missing = [topic for topic in self.app.source.sources if not cluster.partitions_for_topic(topic)]
+        if missing:
+            self.app.source.stop_on(
+                RuntimeError(
+                    f"this worker is to give out partitions and knows none of {', '.join(missing)}; it starts again "
+                    "and asks anew. Topics are made by headrace topics create"
+                )
+            )
+        return super().assign(cluster, member_metadata)
+
+
 def _runner(settings: Settings, hop: str) -> Runner:
     if hop in INTERVAL_HOPS:
         return IntervalRunner(settings, INTERVAL_HOPS[hop](settings))
@@ -153,6 +173,7 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "broker": [f"kafka://{server}" for server in settings.broker.bootstrap.split(",")],
         "broker_credentials": _credentials(settings.broker),
         "TableManager": TransactionalTableManager,
+        "PartitionAssignor": WholeAssignor,
         "store": "memory://",
         "datadir": Path(settings.store.path) / "faust",
         # One worker process is one member; a web port for each is opened only when it is asked for.

@@ -2,10 +2,14 @@
 
 import inspect
 from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
 
 import faust
+import pytest
 from aiokafka import AIOKafkaConsumer
 from faust.app import App
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.base import Store
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -13,6 +17,7 @@ from faust.transport.consumer import Consumer, Fetcher, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
 
+from pipeline.app import WholeAssignor
 from pipeline.batches import BatchConsumer
 from pipeline.tables import CommittedStore, StateTable, TakeOverRecovery
 
@@ -115,3 +120,19 @@ def test_a_table_makes_its_store_where_it_is_overridden() -> None:
 def test_an_app_makes_its_transport_where_it_is_overridden() -> None:
     assert "_new_transport" in vars(App)
     assert "TableManager" in source(App)
+
+
+def test_faust_leaves_out_a_topic_that_the_leader_does_not_know_and_ours_does_not() -> None:
+    assert "Ignoring missing topic" in source(PartitionAssignor._get_copartitioned_groups)
+    assert "self.conf.PartitionAssignor(" in source(faust.app.base)
+    stopped: list[BaseException] = []
+    runner = SimpleNamespace(sources=("events.raw", "events.other"), stop_on=stopped.append)
+    assignor: Any = WholeAssignor.__new__(WholeAssignor)
+    assignor.app = SimpleNamespace(source=runner, tracer=None, sensors=None)
+    cluster = SimpleNamespace(partitions_for_topic={"events.other": {0, 1}}.get)
+
+    with pytest.raises(AttributeError):  # what Faust does then is not asked for: the process has ended
+        assignor.assign(cluster, {})
+
+    [problem] = stopped
+    assert "knows none of events.raw" in str(problem)
