@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.id_lists import in_pieces
 from pipeline.session_corrections import Corrections, Hashes, Visit, Visits
 from pipeline.sessions import SessionRules
 
@@ -21,7 +22,6 @@ __all__ = ["Period", "Progress", "Rebuilt", "rebuild"]
 EVENTS_AT_ONCE = 500_000
 """Events of one piece, which is a range of the hashes of distinct ids. It bounds the memory: some 200 bytes an event at
 the server, 300 bytes a visit here. The events of one distinct id are never cut, however many they are."""
-_IDS_AT_ONCE = 5_000
 _DAY = 86_400_000_000
 _FINAL = {"do_not_merge_across_partitions_select_final": 1}
 _EVENTS = """SELECT
@@ -182,9 +182,8 @@ class _Pieces:
         found: list[tuple[Any, ...]] = []
         query = f"{_EVENTS} AND distinct_id IN {{names:Array(String)}} ORDER BY distinct_id, high"
         since, until = max(since, self._oldest), min(until, self._newest + 1)
-        ids = list(names)
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            found += self._ask(query, hashes, since=since, until=until, names=ids[start : start + _IDS_AT_ONCE])
+        for piece in in_pieces(names):
+            found += self._ask(query, hashes, since=since, until=until, names=piece)
         return found
 
     def _ask(self, query: str, hashes: Hashes = (0, 0), **parameters: Any) -> list[tuple[Any, ...]]:

@@ -10,8 +10,10 @@ import msgspec
 
 from pipeline.embedded.refusals import Refused
 
-__all__ = ["parse_form", "tables_of", "Form", "ExternalTable"]
+__all__ = ["FIELD_BYTES_MAX", "parse_form", "tables_of", "Form", "ExternalTable"]
 
+FIELD_BYTES_MAX = 131_072
+"""A server's http_max_field_value_size as it comes, which a request cannot change. Files have no such limit."""
 _NAME = re.compile(r'[; ]name="([^"]*)"', re.IGNORECASE)
 _FILE = re.compile(r"[; ]filename\*?=", re.IGNORECASE)
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
@@ -34,7 +36,7 @@ class ExternalTable(msgspec.Struct, frozen=True):
 
 
 def parse_form(body: bytes, content_type: str) -> Form:
-    """The parts of a multipart/form-data body. Raises Refused when it is none."""
+    """The parts of a multipart/form-data body. Raises Refused when it is none, or has a field a server would refuse."""
     boundary = _BOUNDARY.search(content_type)
     if not boundary:
         raise Refused("Code: 36. DB::Exception: the form has no boundary. (BAD_ARGUMENTS)")
@@ -47,6 +49,9 @@ def parse_form(body: bytes, content_type: str) -> Form:
             continue  # what follows the last boundary
         if _FILE.search(head.decode("utf-8", "replace")):
             files[name[1]] = content
+        elif len(content) > FIELD_BYTES_MAX:
+            # As a server puts it, but for the field's name.
+            raise Refused(f"Code: 1000. HTML Form Exception: Field value too long: {name[1]} has {len(content)} bytes")
         else:
             fields[name[1]] = content.decode()
     return Form(fields, files)

@@ -103,6 +103,15 @@ def test_a_visit_that_reaches_beyond_the_period_is_taken_whole(warehouse: Wareho
     assert visits(warehouse) == visits_of("ada", chain, RULES)
 
 
+def test_more_ids_reach_beyond_the_period_than_one_request_can_name(warehouse: Warehouse) -> None:
+    names = [f"{number:04}{chr(39) * 190}" for number in range(800)]
+    moments = [NOON, NOON + 20 * MINUTE]
+    numbered = enumerate((name, moment) for name in names for moment in moments)
+    Log(warehouse).events(*(event(number, moment, distinct_id=name) for number, (name, moment) in numbered))
+
+    assert changed(rebuilt(warehouse, NOON, NOON + MINUTE)) == (1_600, 800, 0)
+
+
 def test_what_lies_before_and_after_a_period_is_left_as_it_was(warehouse: Warehouse) -> None:
     moments = [NOON - DAY, NOON, NOON + DAY]
     log = Log(warehouse)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.embedded.form import Form, parse_form, tables_of
+from pipeline.embedded.form import FIELD_BYTES_MAX, Form, parse_form, tables_of
 from pipeline.embedded.refusals import Refused
 
 TYPE = "multipart/form-data; boundary=xyz"
@@ -16,6 +16,15 @@ BODY = (
 
 def test_fields_are_text_and_files_are_bytes_left_as_they_are() -> None:
     assert parse_form(BODY, TYPE) == Form({"query": "SELECT 1"}, {"ids": b"\x00\r\n\xff--xy\r\n"})
+
+
+def test_a_field_too_long_is_refused_as_a_server_does_and_a_file_is_not() -> None:
+    long = BODY.replace(b"SELECT 1", b"1" * FIELD_BYTES_MAX).replace(b"\xff", b"\xff" * 200_000)
+
+    assert len(parse_form(long, TYPE).fields["query"]) == FIELD_BYTES_MAX
+    with pytest.raises(Refused, match="Field value too long: query has 131073 bytes") as refused:
+        parse_form(long.replace(b"1", b"11", 1), TYPE)
+    assert (refused.value.code, refused.value.status) == (1000, 500)
 
 
 def test_a_form_without_a_boundary_is_refused() -> None:
