@@ -13,6 +13,7 @@ from rich.tree import Tree
 from pipeline.components import Component
 from pipeline.identity import Claim, IdentityRules, is_illegal
 from pipeline.ingestion_warnings import refused_claim
+from pipeline.readable import readable
 from schemas.identifiers import person_id
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "people_tree",
     "profile_page",
     "told_claim",
-    "readable",
     "AFTER_A_SPLIT",
     "Explanation",
     "Profile",
@@ -215,11 +215,6 @@ def profile_page(profile: Profile) -> RenderableType:
     if profile.visits:
         parts += [Text("\nrecent visits", "bold"), _visits(profile.visits)]
     return Group(*parts)
-
-
-def readable(text: str) -> str:
-    """A text as it is, but for what would move the cursor or turn the writing round: that is escaped."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _claims_to_show(told: Explanation) -> Sequence[ToldClaim]:

@@ -17,9 +17,9 @@ from pipeline.person_report import (
     explanation,
     explanation_tree,
     profile_page,
-    readable,
     told_claim,
 )
+from pipeline.readable import readable
 from schemas.identifiers import person_id
 
 RULES = IdentityRules()
