@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.output import EXIT_BAD, EXIT_TIMEOUT, EXIT_USAGE, command, fail, say, show_json
+from pipeline.cli.projects import sole_project
 
 if TYPE_CHECKING:
     from pipeline.person_lookup import IdentityState, SplitPreview
@@ -48,7 +49,7 @@ def entry(action: str, identifier: str, wanted: int | None, yes: bool, as_json: 
     # As accept reads it: what is no character becomes U+FFFD.
     identifier = identifier.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     settings = connected(config)
-    project = _project(settings, wanted)
+    project = sole_project(settings, wanted)
     try:
         if action == "show":
             _show(settings, project, identifier, as_json)
@@ -58,19 +59,6 @@ def entry(action: str, identifier: str, wanted: int | None, yes: bool, as_json: 
             _split(settings, project, identifier, yes, as_json)
     except LogChanged as problem:
         fail(f"{problem}; start the command again", EXIT_BAD)
-
-
-def _project(settings: "Settings", wanted: int | None) -> int:
-    """The project that is meant: the only one, or the one that was named."""
-    known = {project.id: project.name for project in settings.projects}
-    names = ", ".join(f"{number} ({name})" if name else f"{number}" for number, name in known.items()) or "none"
-    if wanted is None and len(known) == 1:
-        return next(iter(known))
-    if wanted is None:
-        fail(f"say which project with --project; configured are: {names}", EXIT_USAGE)
-    if wanted not in known:
-        fail(f"no project has the id {wanted}; configured are: {names}", EXIT_USAGE)
-    return wanted
 
 
 def _show(settings: "Settings", project: int, identifier: str, as_json: bool) -> None:
@@ -133,7 +121,8 @@ def _split(settings: "Settings", project: int, identifier: str, yes: bool, as_js
 
 
 def _show_preview(settings: "Settings", state: "IdentityState", preview: "SplitPreview") -> None:
-    from pipeline.person_report import AFTER_A_SPLIT, grouped, readable
+    from pipeline.person_report import AFTER_A_SPLIT, grouped
+    from pipeline.readable import readable
 
     name = state.distinct_id
     _print_people("people as they are", grouped(preview.before, name), name)

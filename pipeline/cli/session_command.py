@@ -1,5 +1,6 @@
 """`headrace session`: show visits, or work them out again."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.output import EXIT_BAD, command, fail, say, show_json
+from pipeline.cli.output import EXIT_BAD, EXIT_USAGE, command, fail, say, show_json
+from pipeline.cli.projects import known_project
 
 if TYPE_CHECKING:
     from pipeline.session_rebuild import Rebuilt
+    from pipeline.settings import Settings
 
 __all__ = ["entry"]
 
@@ -33,7 +36,9 @@ def entry() -> None:
 @click.argument("session_id", required=False)
 @click.option("--distinct-id", help="List the visits of this distinct id instead, the newest first.")
 @click.option("--project", type=int, help="Only of this project, by its id in the configuration.")
-@click.option("--limit", default=20, show_default=True, help="Visits listed at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Visits of a distinct id at most."
+)
 def show(
     session_id: str | None, distinct_id: str | None, project: int | None, limit: int, as_json: bool, config: Path | None
 ) -> None:
@@ -43,11 +48,15 @@ def show(
     """
     from destinations.clickhouse.connect import new_client
     from pipeline.configuration import connected
+    from pipeline.readable import readable
     from pipeline.session_look import listed, looked_up, why_none
 
     if (session_id is None) == (distinct_id is None):
         raise click.UsageError("Give a SESSION_ID or --distinct-id ID.")
-    client = new_client(connected(config).clickhouse)
+    settings = connected(config)
+    if project is not None:
+        known_project(settings, project)
+    client = new_client(settings.clickhouse)
     try:
         if distinct_id is not None:
             found = listed(client, distinct_id, project, limit)
@@ -61,7 +70,7 @@ def show(
     finally:
         client.close()
     if not found:
-        fail(missing, EXIT_BAD)
+        fail(readable(missing), EXIT_BAD)
     if as_json:
         show_json({"sessions": found})
     elif session_id is not None:
@@ -75,43 +84,86 @@ def show(
 @click.option("--from", "since", type=_DATE, help="The first day, UTC (default: that of the first event).")
 @click.option("--to", "until", type=_DATE, help="The day after the last one, UTC (default: to the end).")
 @click.option("--dry-run", is_flag=True, help="Only say what would be corrected.")
+@click.option("--yes", is_flag=True, help="Correct it without counting first, and without asking.")
 def rebuild_command(
-    project: int, since: datetime | None, until: datetime | None, dry_run: bool, as_json: bool, config: Path | None
+    project: int,
+    since: datetime | None,
+    until: datetime | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    config: Path | None,
 ) -> None:
     """Work out the visits of a period again from all events in ClickHouse: after an import of history.
 
     Events further behind than sessions.lateness_s have no visit when they arrive; here they get one. Visits that
     senders named are left alone, and visits that reach beyond the period are taken whole. They appear, grow and join,
-    and never come apart: a smaller sessions.gap_s changes no visit that is there. Running it again changes nothing.
-    While new events arrive, a late one may part what was joined within the last sessions.lateness_s: run it again.
+    and never come apart: what a sessions.gap_s that is too large has joined stays joined. So it says with which gap and
+    how many it would correct, and asks. Running it again changes nothing. While new events arrive, a late one may part
+    what was joined within the last sessions.lateness_s: run it again.
     """
-    from destinations.clickhouse.connect import new_client
     from pipeline.configuration import connected
-    from pipeline.session_rebuild import Period, rebuild
 
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("The period is empty: --to is the day after the last one.")
+    if yes and dry_run:
+        raise click.UsageError("--dry-run changes nothing and does not ask: leave out --yes.")
+    if as_json and not yes and not dry_run:
+        fail("with --json nobody can be asked: look with --dry-run, then say --yes", EXIT_USAGE)
     settings = connected(config)
-    period = Period(project, _micros(since, -_PERIOD_END), _micros(until, _PERIOD_END))
-    client = new_client(settings.clickhouse)
-    try:
-        done = rebuild(client, period, settings.sessions, dry_run, _progress(as_json))
-    finally:
-        client.close()
-    if as_json:
-        show_json({"dry_run": dry_run, "rebuilt": done})
-    elif not done.events:
-        say(f"project {project} has no events in this period whose visits are derived: nothing to rebuild")
-    else:
-        say("\n".join(_told(done, dry_run)))
+    known_project(settings, project)
+    if not yes and not dry_run and not sys.stdin.isatty():
+        fail("there is no terminal to ask on: look with --dry-run, then say --yes", EXIT_USAGE)
+    rebuild = _Rebuild(settings, project, _micros(since, -_PERIOD_END), _micros(until, _PERIOD_END), as_json)
+    if not yes:
+        found = rebuild.run(dry_run=True)
+        if dry_run or not _changes(found):
+            return
+        click.confirm("Correct it? Visits that are joined never come apart.", abort=True)
+    rebuild.run(dry_run=False)
 
 
-def _told(done: "Rebuilt", dry_run: bool) -> list[str]:
+class _Rebuild:
+    """The visits of a period, counted or corrected, and what is said of it."""
+
+    def __init__(self, settings: "Settings", project: int, since: int, until: int, as_json: bool) -> None:
+        self._settings = settings
+        self._bounds = (project, since, until)
+        self._as_json = as_json
+
+    def run(self, dry_run: bool) -> "Rebuilt":
+        from destinations.clickhouse.connect import new_client
+        from pipeline.session_rebuild import Period, rebuild
+
+        client = new_client(self._settings.clickhouse)
+        try:
+            rules = self._settings.sessions
+            done = rebuild(client, Period(*self._bounds), rules, dry_run, _progress(self._as_json))
+        finally:
+            client.close()
+        if self._as_json:
+            show_json({"dry_run": dry_run, "gap_s": rules.gap_s, "rebuilt": done})
+        elif not done.events:
+            say(f"project {self._bounds[0]} has no events in this period whose visits are derived: nothing to rebuild")
+        else:
+            say("\n".join(_told(done, rules.gap_s, dry_run)))
+        return done
+
+
+def _changes(done: "Rebuilt") -> bool:
+    return bool(done.stamped or done.begun or done.joined)
+
+
+def _told(done: "Rebuilt", gap_s: int, dry_run: bool) -> list[str]:
     corrected = "would get" if dry_run else "got"
-    return [
-        f"looked at {done.events:,} events in {done.visits:,} visits",
+    told = [
+        f"looked at {done.events:,} events in {done.visits:,} visits, which a pause of over {gap_s:,} s ends "
+        "(sessions.gap_s)",
         f"{done.stamped:>12,} events had no visit and {corrected} one",
         f"{done.begun:>12,} visits were not known",
         f"{done.joined:>12,} visits are part of another",
     ]
+    return told if _changes(done) else [told[0], "all is as it should be: nothing to correct"]
 
 
 def _micros(day: datetime | None, otherwise: int) -> int:
@@ -133,9 +185,11 @@ def _progress(silent: bool) -> "Callable[[int, int, Rebuilt], None]":
 
 
 def _details(asked: str, found: list[dict[str, Any]]) -> None:
+    from pipeline.readable import readable
+
     for visit in found:
         if visit["session_id"] != asked:
-            say(f"{asked} has become part of another visit:")
+            say(f"{readable(asked)} has become part of another visit:")
         kind = "named by its sender" if visit["given"] else "derived from the times of its events"
         long = ", over a day long" if visit["long"] else ""
         bounce = ", a bounce" if visit["bounce"] else ""
@@ -152,17 +206,22 @@ def _details(asked: str, found: list[dict[str, Any]]) -> None:
             "referrer": visit["referrer"],
             "campaign": visit["campaign"],
         }
-        say("\n".join(f"{name:>12}  {text or '-'}" for name, text in lines.items()))
+        say("\n".join(f"{name:>12}  {readable(text) or '-'}" for name, text in lines.items()))
 
 
 def _table(found: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from pipeline.readable import readable
 
     columns = ("project", "session_id", "start", "duration_s", "events", "pageviews", "entry_url", "exit_url")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for visit in found:
-        table.add_row(*[f"{value:,}" if type(value) is int else str(value) for value in map(visit.get, columns)])
+        cells = [f"{value:,}" if type(value) is int else str(value) for value in map(visit.get, columns)]
+        # As text: what looks like markup in an address is part of it.
+        table.add_row(*[Text(readable(cell)) for cell in cells])
     console = Console()
     # Ids that are cut short cannot be asked for; in a file or a pipe there is no width to keep to.
     Console(width=console.width if console.is_terminal else 200).print(table)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from uuid import UUID
 import pytest
 
 from schemas.identifiers import person_id
+from tests.e2e.terminal import on_a_terminal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -50,18 +50,7 @@ class Folder:
 
     def on_a_terminal(self, *words: str, answer: str) -> "tuple[str, int]":
         """What is shown to somebody who types the answer, and the exit code."""
-        controller, terminal = pty.openpty()
-        with subprocess.Popen(
-            _command(words), cwd=self.path, env=self._environment, stdin=terminal, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        ) as process:  # fmt: skip
-            os.close(terminal)
-            os.write(controller, f"{answer}\n".encode())
-            assert process.stdout is not None
-            shown = process.stdout.read()
-            code = process.wait(60)
-        os.close(controller)
-        return shown, code
+        return on_a_terminal(words, self.path, answer)
 
     def send(self, event: str, distinct_id: str, second: int, **more: Any) -> None:
         fields = {
