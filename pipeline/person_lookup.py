@@ -17,7 +17,7 @@ from pipeline.consumer import log_end, read_to_end
 from pipeline.facts import claims_key
 from pipeline.identity import IdentityRules
 from pipeline.ownership import COMMIT_KEY, CommitRecord, restore
-from pipeline.person_report import Profile, Visit
+from pipeline.person_page import Profile, Visit
 from pipeline.readable import readable
 from pipeline.routing import partitions_of
 from pipeline.settings import Settings

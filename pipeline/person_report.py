@@ -1,4 +1,4 @@
-"""Who somebody is and why, for people and for machines: a component as a tree, a person as a page. Pure."""
+"""Who somebody is and why, for people and for machines: a component as a tree. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,6 @@ from uuid import UUID
 
 import msgspec
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -21,15 +20,13 @@ __all__ = [
     "explanation_tree",
     "grouped",
     "people_tree",
-    "profile_page",
     "told_claim",
+    "told_moment",
     "AFTER_A_SPLIT",
     "Explanation",
-    "Profile",
     "ToldClaim",
     "ToldPerson",
     "ToldSplit",
-    "Visit",
 ]
 
 AFTER_A_SPLIT = (
@@ -83,36 +80,6 @@ class Explanation(msgspec.Struct, frozen=True):
     note: str = ""
     waiting: int = 0
     """Claims that identify has not read yet."""
-
-
-class Visit(msgspec.Struct, frozen=True):
-    """A visit as sessions_current has it."""
-
-    session_id: str
-    start: datetime
-    end: datetime
-    duration_s: int
-    events: int
-    pageviews: int
-    entry_url: str
-    distinct_id: str
-
-
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """A person as it stands in ClickHouse."""
-
-    project: int
-    id: str
-    """What was asked for."""
-    person_id: str
-    stored: bool
-    """Whether there is such a person in persons_current."""
-    identified: bool = False
-    created_at: datetime | None = None
-    properties: msgspec.Raw = msgspec.Raw(b"{}")
-    distinct_ids: list[str] = []
-    visits: list[Visit] = []
-    note: str = ""
 
 
 def explanation(project: int, distinct_id: str, component: Component | None, rules: IdentityRules) -> Explanation:
@@ -191,30 +158,9 @@ def people_tree(title: str, people: Iterable[ToldPerson], distinct_id: str = "")
     return tree
 
 
-def profile_page(profile: Profile) -> RenderableType:
-    """A person on a page: who, properties, distinct ids, recent visits."""
-    head = Text(f"person {profile.person_id}", "bold cyan")
-    head.append(", identified" if profile.identified else "", "cyan")
-    parts: list[RenderableType] = [head]
-    if profile.created_at is not None:
-        parts.append(Text(f"since {_said(profile.created_at)}"))
-    if profile.note:
-        parts.append(Text(profile.note))
-    if profile.distinct_ids:
-        more = len(profile.distinct_ids) - SHOWN_MAX
-        names = ", ".join(map(readable, profile.distinct_ids[:SHOWN_MAX])) + (
-            f" … and {more:,} more" if more > 0 else ""
-        )
-        parts += [Text("\ndistinct ids", "bold"), Text(f"  {names}")]
-    values = msgspec.json.decode(profile.properties, type=dict[str, msgspec.Raw])
-    if values:
-        parts += [
-            Text("\nproperties", "bold"),
-            _rows([(f"  {readable(name)}", _short(values[name])) for name in values]),
-        ]
-    if profile.visits:
-        parts += [Text("\nrecent visits", "bold"), _visits(profile.visits)]
-    return Group(*parts)
+def told_moment(moment: datetime) -> str:
+    """A moment as everything here shows it: UTC, RFC 3339."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _claims_to_show(told: Explanation) -> Sequence[ToldClaim]:
@@ -235,30 +181,6 @@ def _add_claim(branch: Tree, claim: ToldClaim) -> None:
         shown.add(Text(claim.meaning, "dim"))
 
 
-def _visits(visits: Iterable[Visit]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("  start", "seconds", "events", "pages", "entry", "distinct id"):
-        counted = name in ("seconds", "events", "pages")
-        table.add_column(name, justify="right" if counted else "left", no_wrap=counted or name == "  start")
-    for visit in visits:
-        counts = (f"{visit.duration_s:,}", f"{visit.events:,}", f"{visit.pageviews:,}")
-        start = f"  {_said(visit.start)}"
-        table.add_row(start, *counts, Text(readable(visit.entry_url)), Text(readable(visit.distinct_id)))
-    return table
-
-
-def _rows(rows: Iterable[tuple[str, str]]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for name, value in rows:
-        table.add_row(Text(name), Text(value))
-    return table
-
-
-def _short(value: msgspec.Raw) -> str:
-    text = readable(bytes(value).decode())
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
 def _waiting(count: int) -> str:
     records = "1 claim" if count == 1 else f"{count:,} claims"
     return (
@@ -268,8 +190,4 @@ def _waiting(count: int) -> str:
 
 
 def _moment(micros: int) -> str:
-    return _said(_EPOCH + timedelta(microseconds=micros))
-
-
-def _said(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return told_moment(_EPOCH + timedelta(microseconds=micros))

@@ -64,7 +64,7 @@ def entry(action: str, identifier: str, wanted: int | None, yes: bool, as_json: 
 def _show(settings: "Settings", project: int, identifier: str, as_json: bool) -> None:
     from destinations.clickhouse.connect import new_client
     from pipeline.person_lookup import profile_of
-    from pipeline.person_report import profile_page
+    from pipeline.person_page import profile_page
 
     client = new_client(settings.clickhouse)
     try:

@@ -1,7 +1,6 @@
-"""What `headrace person` shows: components as trees, people as pages."""
+"""What `headrace person` shows: components as trees."""
 
 import io
-from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -12,11 +11,8 @@ from pipeline.components import Component, apply_block, apply_claim, component_o
 from pipeline.identity import Claim, ClaimKind, IdentityRules, Refusal
 from pipeline.person_report import (
     SHOWN_MAX,
-    Profile,
-    Visit,
     explanation,
     explanation_tree,
-    profile_page,
     told_claim,
 )
 from pipeline.readable import readable
@@ -135,37 +131,3 @@ def test_an_id_cannot_command_the_terminal_or_the_renderer() -> None:
 
     assert "[red]a → \\x1b[31mada\\u202e" in shown
     assert readable("grüße ✓") == "grüße ✓"
-
-
-def test_a_page_shows_the_person_with_everything_known() -> None:
-    start = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    profile = Profile(
-        project=1,
-        id="ada",
-        person_id=person("ada"),
-        stored=True,
-        identified=True,
-        created_at=start,
-        properties=msgspec.Raw(b'{"email":"ada@example.com","plan":{"name":"pro"}}'),
-        distinct_ids=["ada", "a1"],
-        visits=[Visit("s", start, start, 120, 1_500, 2, "https://example.com/", "a1")],
-    )
-
-    assert [line for line in text_of(profile_page(profile)).splitlines() if line] == [
-        f"person {person('ada')}, identified",
-        "since 2026-11-20T12:00:00Z",
-        "distinct ids",
-        "  ada, a1",
-        "properties",
-        '  email  "ada@example.com"',
-        '  plan   {"name":"pro"}',
-        "recent visits",
-        "  start                 seconds  events  pages  entry                 distinct id",
-        "  2026-11-20T12:00:00Z      120   1,500      2  https://example.com/  a1",
-    ]
-
-
-def test_a_person_that_is_not_stored_is_its_id_and_a_note() -> None:
-    profile = Profile(project=1, id="zoe", person_id=person("zoe"), stored=False, note="Nothing is stored.")
-
-    assert text_of(profile_page(profile)) == f"person {person('zoe')}\nNothing is stored."
