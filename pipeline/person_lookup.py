@@ -20,6 +20,7 @@ from pipeline.ownership import COMMIT_KEY, CommitRecord, restore
 from pipeline.person_page import Profile, Visit
 from pipeline.readable import readable
 from pipeline.routing import partitions_of
+from pipeline.session_look import listed
 from pipeline.settings import Settings
 from pipeline.stores import Changes, MemoryStore
 from pipeline.topics import deviations, found_topics
@@ -36,6 +37,7 @@ _AFTER_ALL = 2**63 - 1
 """A version behind that of every record."""
 _VISITS = 10
 _ABOUT = "WHERE project = {project:Int64} AND"
+_NAMED = "distinct_id = {id:String}"
 
 
 class SplitPreview(msgspec.Struct, frozen=True):
@@ -172,17 +174,12 @@ def profile_of(client: Any, project: int, identifier: str) -> Profile:
         found: list[Any] = client.query(query, parameters={"project": project, **values}).result_rows
         return found
 
-    known = rows(f"SELECT person_id FROM person_distinct_ids {_ABOUT} distinct_id = {{id:String}}", id=identifier)
-    asked = None if known else uuid_of(identifier)
-    person = str(known[0][0]) if known else str(UUID(bytes=asked or person_id(project, identifier)))
+    owner = _owner(rows, identifier)
+    asked = None if owner else uuid_of(identifier)
+    person = str(owner or UUID(bytes=asked or person_id(project, identifier)))
     columns = "identified, created_at, properties, distinct_ids"
     stored = rows(f"SELECT {columns} FROM persons_current {_ABOUT} person_id = {{person:UUID}}", person=person)
     identified, created_at, properties, ids = stored[0] if stored else (False, None, "", [identifier])
-    visits = rows(
-        "SELECT session_id, start, end, duration_s, events, pageviews, entry_url, distinct_id FROM sessions_current "
-        f"{_ABOUT} distinct_id IN {{ids:Array(String)}} ORDER BY start DESC LIMIT {_VISITS}",
-        ids=list(ids),
-    )
     return Profile(
         project=project,
         id=identifier,
@@ -192,9 +189,18 @@ def profile_of(client: Any, project: int, identifier: str) -> Profile:
         created_at=_utc(created_at) if created_at else None,
         properties=msgspec.Raw((properties or "{}").encode()),
         distinct_ids=list(ids) if stored else [],
-        visits=[Visit(visit[0], _utc(visit[1]), _utc(visit[2]), *visit[3:]) for visit in visits],
-        note="" if stored else _not_stored(project, identifier, asked is not None),
+        visits=msgspec.convert(listed(client, ids, project, _VISITS), list[Visit]),
+        note="" if stored else _not_stored(project, identifier, person, asked is not None),
     )
+
+
+def _owner(rows: Callable[..., list[Any]], distinct_id: str) -> UUID | None:
+    """The person of a distinct id. While people are merged it may stand under two: then the mapping says which."""
+    holders, decided = (
+        {UUID(str(row[0])) for row in rows(f"SELECT person_id FROM {table} {_ABOUT} {_NAMED}", id=distinct_id)}
+        for table in ("person_distinct_ids", "person_distinct_id_overrides FINAL")
+    )
+    return min(holders & decided or holders, default=None)
 
 
 def uuid_of(text: str) -> bytes | None:
@@ -220,15 +226,16 @@ def _logs(settings: Settings, names: list[str]) -> Mapping[str, bytes]:
     return {name: topic.log for name, topic in found.items()}
 
 
-def _not_stored(project: int, identifier: str, by_person: bool) -> str:
+def _not_stored(project: int, identifier: str, person: str, by_person: bool) -> str:
     if by_person:
         return (
-            "No such person is stored. If it was merged into another one, headrace person explain finds it; a distinct "
-            f"id of this name would have the person {UUID(bytes=person_id(project, identifier))}."
+            f"No person {person} is stored in project {project}: if it was merged into another one, headrace person "
+            "explain finds it; a distinct id of this name would have the person "
+            f"{UUID(bytes=person_id(project, identifier))}"
         )
     return (
         f"Nothing is stored about {readable(identifier)} in project {project}: it has sent no event that is not "
-        "personless. This is the person it has as long as nothing merges it."
+        f"personless, or none that has arrived (headrace status); as long as nothing merges it, its person is {person}"
     )
 
 

@@ -70,16 +70,14 @@ def profile_page(profile: Profile) -> RenderableType:
     return Group(*parts)
 
 
-def _visits(visits: Iterable[Visit]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("  start", "seconds", "events", "pages", "entry", "distinct id"):
-        counted = name in ("seconds", "events", "pages")
-        table.add_column(name, justify="right" if counted else "left", no_wrap=counted or name == "  start")
+def _visits(visits: Iterable[Visit]) -> Text:
+    """Two lines each, no table: an id that is cut short cannot be asked for."""
+    lines = []
     for visit in visits:
-        counts = (f"{visit.duration_s:,}", f"{visit.events:,}", f"{visit.pageviews:,}")
-        start = f"  {told_moment(visit.start)}"
-        table.add_row(start, *counts, Text(readable(visit.entry_url)), Text(readable(visit.distinct_id)))
-    return table
+        counts = f"{visit.duration_s:,} s, events {visit.events:,}, page views {visit.pageviews:,}"
+        lines.append(f"  {told_moment(visit.start)}  {counts}, as {readable(visit.distinct_id)}")
+        lines.append(f"    {readable(visit.session_id)}  {readable(visit.entry_url)}".rstrip())
+    return Text("\n".join(lines))
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> Table:

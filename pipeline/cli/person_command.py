@@ -39,6 +39,8 @@ def entry(action: str, identifier: str, wanted: int | None, yes: bool, as_json: 
     reads what identify has decided: every claim that connects the id to others, with its verdict. `split` shows what
     would come apart, asks, and refuses all claims on the id made so far; a later login merges it again.
 
+    Exit code 1 when nothing is stored about the id of `show`.
+
     Exit code 4 when identify does not carry out a split within 30 seconds; it is not lost then.
     """
     from pipeline.configuration import connected
@@ -71,7 +73,15 @@ def _show(settings: "Settings", project: int, identifier: str, as_json: bool) ->
         profile = profile_of(client, project, identifier)
     finally:
         client.close()
-    show_json(profile) if as_json else _print(profile_page(profile))
+    unknown = not profile.stored and not profile.visits
+    if as_json:
+        show_json(profile)
+    elif unknown:
+        fail(profile.note, EXIT_BAD)
+    else:
+        _print(profile_page(profile))
+    if unknown:
+        raise SystemExit(EXIT_BAD)
 
 
 def _explain(settings: "Settings", project: int, identifier: str, as_json: bool) -> None:

@@ -59,7 +59,7 @@ def show(
     client = new_client(settings.clickhouse)
     try:
         if distinct_id is not None:
-            found = listed(client, distinct_id, project, limit)
+            found = listed(client, [distinct_id], project, limit)
             missing = "" if found else why_none(client, distinct_id, project)
         else:
             found = looked_up(client, session_id or "", project)

@@ -67,8 +67,10 @@ class Folder:
         self.send("$identify", into, second, properties={"$anon_distinct_id": other}, **{"$set": {"name": into}})
 
     def ids(self, distinct_id: str) -> list[str]:
-        """The distinct ids of its person, as the tables have it."""
-        found: list[str] = sorted(self.ask("person", "show", distinct_id)["distinct_ids"])
+        """The distinct ids of its person, as the tables have it; none while nothing is stored about it."""
+        said = self.run("person", "show", distinct_id, "--json")
+        assert said.returncode in (0, 1), said.stderr
+        found: list[str] = sorted(json.loads(said.stdout)["distinct_ids"])
         return found
 
     def wait_for_ids(self, distinct_id: str, expected: list[str], within_s: float = 60.0) -> None:
@@ -116,11 +118,30 @@ def test_show_tells_the_person_of_every_id_that_was_merged(running: Folder) -> N
     assert [visit["entry_url"] for visit in by_id["visits"]] == ["", "https://example.com/"]
 
 
-def test_show_computes_the_person_of_an_id_that_was_never_seen(running: Folder) -> None:
-    found = running.ask("person", "show", "we\tird\\'id")
+def test_show_computes_the_person_of_an_id_that_was_never_seen_and_says_so(running: Folder) -> None:
+    for_machines = running.run("person", "show", "we\tird\\'id", "--json")
+    for_people = running.run("person", "show", "we\tird\\'id")
+    found = json.loads(for_machines.stdout)
 
     assert (found["person_id"], found["stored"]) == (person("we\tird\\'id"), False)
-    assert "Nothing is stored" in found["note"]
+    assert (for_machines.returncode, for_people.returncode, for_people.stdout) == (1, 1, "")
+    assert f"Error: {found['note']}\n" == for_people.stderr
+    assert "Nothing is stored about we\\tird" in found["note"]
+
+
+def test_show_lists_visits_with_the_names_under_which_they_are_found(running: Folder) -> None:
+    running.send("$pageview", "seen-a1", 1, properties={"$current_url": "https://example.com/"})
+    running.send("$pageview", "seen-a1", 2, properties={"$session_id": "0190b5a0-0000-7000-8000-00000000000a"})
+    running.claim("seen-ada", "seen-a1", 3)
+    running.wait_for_ids("seen-a1", ["seen-a1", "seen-ada"])
+
+    visits = running.ask("person", "show", "seen-ada")["visits"]
+    page = running.run("person", "show", "seen-ada").stdout
+
+    assert [visit["distinct_id"] for visit in visits] == ["seen-ada", "seen-a1", "seen-a1"]
+    for visit in visits:
+        assert visit["session_id"] in page
+        assert running.ask("session", "show", visit["session_id"])["sessions"][0]["start"][:19] == visit["start"][:19]
 
 
 def test_explain_tells_the_claims_with_their_verdicts(running: Folder) -> None:

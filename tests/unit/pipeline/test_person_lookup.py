@@ -1,10 +1,12 @@
 """Looking an id up in identify's state, and what a split would do, on states made by the claims themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 import pytest
+from clickhouse_connect.driver.binding import format_bind_value
 
 from pipeline.accounts import Account, LogAccount
 from pipeline.components import Component, apply_block, apply_claim, component_of
@@ -206,14 +208,29 @@ def test_a_second_split_finds_nothing_to_take_apart() -> None:
 
 
 class Answers:
-    """A ClickHouse that knows the given rows by the view they are read from."""
+    """A ClickHouse that knows the given rows by the view they are read from; of visits, those of the ids asked for."""
 
-    def __init__(self, **rows: list[tuple[object, ...]]) -> None:
+    def __init__(self, visits: Sequence[Mapping[str, object]] = (), **rows: list[tuple[object, ...]]) -> None:
         self._rows = rows
+        self._visits = visits
+        self.longest = 0
 
-    def query(self, query: str, parameters: Mapping[str, object]) -> "Answers":
+    def query(self, query: str, parameters: Mapping[str, Any]) -> "Answers":
         self.result_rows = self._rows.get(query.partition(" FROM ")[2].split()[0], [])
+        names = parameters.get("names", [])
+        self.longest = max(self.longest, len(format_bind_value(names)))
+        self._found = [visit for visit in self._visits if set(cast("list[str]", visit["distinct_ids"])) & set(names)]
         return self
+
+    def named_results(self) -> Sequence[Mapping[str, object]]:
+        return self._found
+
+
+def visit(name: str, minute: int, *distinct_ids: str) -> dict[str, object]:
+    start = f"2026-11-20T12:{minute:02}:00.000000Z"
+    shown = {"duration_s": 0, "events": 1, "pageviews": 1, "entry_url": "/", "distinct_id": distinct_ids[0]}
+    place = {"project": 1, "session_id": name, "given": len(distinct_ids) > 1, "start": start, "end": start}
+    return place | shown | {"distinct_ids": list(distinct_ids)}
 
 
 def test_an_id_that_nothing_is_stored_about_has_the_computed_person() -> None:
@@ -230,3 +247,31 @@ def test_a_uuid_that_is_no_distinct_id_is_a_person() -> None:
 
     assert (profile.person_id, profile.stored, profile.distinct_ids) == (person, True, ["ada"])
     assert bytes(profile.properties) == b'{"plan":"pro"}'
+
+
+@pytest.mark.parametrize("decided", [1, 2])
+def test_of_two_people_that_hold_an_id_during_a_merge_the_mapping_tells_which(decided: int) -> None:
+    found = Answers(
+        person_distinct_ids=[(str(UUID(int=2)),), (str(UUID(int=1)),)],
+        person_distinct_id_overrides=[(str(UUID(int=decided)),)],
+    )
+
+    assert profile_of(found, 1, "ada").person_id == str(UUID(int=decided))
+
+
+def test_the_person_of_a_mapping_is_not_shown_before_it_is_stored() -> None:
+    found = Answers(person_distinct_ids=[(str(UUID(int=1)),)], person_distinct_id_overrides=[(str(UUID(int=2)),)])
+
+    assert profile_of(found, 1, "ada").person_id == str(UUID(int=1))
+
+
+def test_the_newest_visits_of_a_person_with_more_ids_than_one_request_can_name() -> None:
+    ids = [f"{number:04}{'x' * 190}" for number in range(1_000)]
+    visits = [visit(f"s{number}", number % 60, ids[number * 60]) for number in range(16)]
+    shared = visit("shared", 59, ids[0], ids[-1])
+    found = Answers([*visits, shared], persons_current=[(True, None, "{}", ids)])
+
+    profile = profile_of(found, 1, ids[0])
+
+    assert [one.session_id for one in profile.visits] == ["shared", *(f"s{number}" for number in range(15, 6, -1))]
+    assert found.longest <= 131_072

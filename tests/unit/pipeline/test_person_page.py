@@ -32,7 +32,7 @@ def test_a_page_shows_the_person_with_everything_known() -> None:
         created_at=start,
         properties=msgspec.Raw(b'{"email":"ada@example.com","plan":{"name":"pro"}}'),
         distinct_ids=["ada", "a1"],
-        visits=[Visit("s", start, start, 120, 1_500, 2, "https://example.com/", "a1")],
+        visits=[Visit("6b1d6e0e-2f0c-5d1e-8a7a-000000000000", start, start, 120, 1_500, 2, "/pricing", "a1")],
     )
 
     assert [line for line in text_of(profile_page(profile)).splitlines() if line] == [
@@ -44,8 +44,8 @@ def test_a_page_shows_the_person_with_everything_known() -> None:
         '  email  "ada@example.com"',
         '  plan   {"name":"pro"}',
         "recent visits",
-        "  start                 seconds  events  pages  entry                 distinct id",
-        "  2026-11-20T12:00:00Z      120   1,500      2  https://example.com/  a1",
+        "  2026-11-20T12:00:00Z  120 s, events 1,500, page views 2, as a1",
+        "    6b1d6e0e-2f0c-5d1e-8a7a-000000000000  /pricing",
     ]
 
 
@@ -53,3 +53,11 @@ def test_a_person_that_is_not_stored_is_its_id_and_a_note() -> None:
     profile = Profile(project=1, id="zoe", person_id=person("zoe"), stored=False, note="Nothing is stored.")
 
     assert text_of(profile_page(profile)) == f"person {person('zoe')}\nNothing is stored."
+
+
+def test_the_id_of_a_visit_is_never_cut_short() -> None:
+    start, name = datetime(2026, 11, 20, 12, tzinfo=UTC), "6b1d6e0e-2f0c-5d1e-8a7a-000000000000"
+    visit = Visit(name, start, start, 120, 1, 2, "https://example.com/some/path", "a1")
+    profile = Profile(project=1, id="ada", person_id=person("ada"), stored=True, visits=[visit])
+
+    assert name in text_of(profile_page(profile), 60)
