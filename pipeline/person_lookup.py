@@ -11,13 +11,14 @@ from uuid import UUID
 
 import msgspec
 
-from pipeline.component_records import Read
+from pipeline.component_records import Books, Read
 from pipeline.components import Component, Refused, apply_block, component_of
 from pipeline.consumer import log_end, read_to_end
 from pipeline.facts import claims_key
 from pipeline.identity import IdentityRules
 from pipeline.ownership import COMMIT_KEY, CommitRecord, restore
 from pipeline.person_page import Profile, Visit
+from pipeline.person_report import ToldWarning, told_moment
 from pipeline.readable import readable
 from pipeline.routing import partitions_of
 from pipeline.session_look import listed
@@ -29,13 +30,14 @@ from schemas.identifiers import person_id
 from schemas.outcomes import ConfigError
 from schemas.record import RawBatch
 
-__all__ = ["IdentityState", "Mentioned", "SplitPreview", "profile_of", "split_preview", "uuid_of"]
+__all__ = ["IdentityState", "Mentioned", "SplitPreview", "profile_of", "split_preview", "uuid_of", "warnings_of"]
 
 Tell = Callable[[int, int], None]
 """Called while reading with the records read and those there are."""
 _AFTER_ALL = 2**63 - 1
 """A version behind that of every record."""
 _VISITS = 10
+_WARNINGS = 10
 _ABOUT = "WHERE project = {project:Int64} AND"
 _NAMED = "distinct_id = {id:String}"
 
@@ -134,6 +136,10 @@ class IdentityState:
         """All that decides who the id is; None if no claim and no split ever named it."""
         return component_of(self.project, self.distinct_id, self._store.get)
 
+    def common_partners(self) -> list[str]:
+        """Ids claimed together with this one that are too common to merge anybody; those claims are kept nowhere."""
+        return Books(self.project, self._store.get).id(self.distinct_id).common_partners
+
     def preview(self, now: int) -> SplitPreview | None:
         """What a split at the id would do now; see `split_preview`."""
         return split_preview(self.project, self.distinct_id, now, self._store.get, self._settings.identity)
@@ -201,6 +207,19 @@ def _owner(rows: Callable[..., list[Any]], distinct_id: str) -> UUID | None:
         for table in ("person_distinct_ids", "person_distinct_id_overrides FINAL")
     )
     return min(holders & decided or holders, default=None)
+
+
+def warnings_of(client: Any, project: int, distinct_id: str) -> list[ToldWarning]:
+    """The newest warnings that name the id: of its own events, and those that would have merged it into another."""
+    # A claim's warning stands under the id that it merges into; its message begins with the other (refused_claim).
+    query = (
+        "SELECT code, message, toString(event_uuid), timestamp FROM ingestion_warnings FINAL "
+        f"WHERE project = {{project:Int64}} AND ({_NAMED} OR startsWith(message, {{start:String}})) "
+        f"ORDER BY timestamp DESC, event_uuid, code LIMIT {_WARNINGS}"
+    )
+    asked = {"project": project, "id": distinct_id, "start": f"{distinct_id[:200]!r} was not merged into "}
+    found = client.query(query, parameters=asked).result_rows
+    return [ToldWarning(code, said, uuid, told_moment(_utc(at))) for code, said, uuid, at in found]
 
 
 def uuid_of(text: str) -> bytes | None:

@@ -27,12 +27,14 @@ __all__ = [
     "ToldClaim",
     "ToldPerson",
     "ToldSplit",
+    "ToldWarning",
 ]
 
 AFTER_A_SPLIT = (
     "Only what was claimed so far is refused. A later login merges again: an event after the split that names the same "
     "two ids counts. On a shared device reset the anonymous id at logout, or stop sending the claim."
 )
+_REFUSED = "Claims that were refused are in ingestion_warnings."
 _NEVER_MERGES = "Unrelated people may share such an id, so it never merges (illegal_distinct_id): it stands alone."
 SHOWN_MAX = 100
 """Ids of a person, and claims, that a tree shows; --json has all."""
@@ -68,6 +70,16 @@ class ToldSplit(msgspec.Struct, frozen=True):
     until: str
 
 
+class ToldWarning(msgspec.Struct, frozen=True):
+    """Something of an event was refused, and the event itself went on."""
+
+    code: str
+    """Which rule."""
+    message: str
+    event_uuid: str
+    timestamp: str
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Everything that decides who a distinct id is."""
 
@@ -77,19 +89,23 @@ class Explanation(msgspec.Struct, frozen=True):
     claims: list[ToldClaim] = []
     """In the order of replay."""
     splits: list[ToldSplit] = []
+    warnings: list[ToldWarning] = []
+    """The newest that name the id, also claims that were refused before they could connect anything."""
     note: str = ""
     waiting: int = 0
     """Claims that identify has not read yet."""
 
 
-def explanation(project: int, distinct_id: str, component: Component | None, rules: IdentityRules) -> Explanation:
-    """The component of an id, told. An id that nothing ever named stands alone."""
+def explanation(
+    project: int, distinct_id: str, component: Component | None, rules: IdentityRules, common: Sequence[str] = ()
+) -> Explanation:
+    """The component of an id, told. An id that no claim connects stands alone.
+
+    `common` are ids that it was claimed together with, and that are too common to merge anybody.
+    """
     if component is None or component.too_common:
         alone = ToldPerson(str(UUID(bytes=person_id(project, distinct_id))), False, [distinct_id])
-        common = f"It was claimed together with over {rules.too_common:,} ids (identity.too_common): it merges nobody."
-        unnamed = _NEVER_MERGES if is_illegal(distinct_id) else "No claim ever named it: it stands alone."
-        note = unnamed if component is None else common
-        return Explanation(project, distinct_id, [alone], note=note)
+        return Explanation(project, distinct_id, [alone], note=_why_alone(distinct_id, component, rules, common))
     told = zip(component.claims, component.verdicts, strict=True)
     return Explanation(
         project=project,
@@ -97,6 +113,7 @@ def explanation(project: int, distinct_id: str, component: Component | None, rul
         people=grouped(component, distinct_id),
         claims=[told_claim(project, claim, verdict, rules) for claim, verdict in told],
         splits=[ToldSplit(name, _moment(until)) for name, until in sorted(component.blocks.items())],
+        note=_claimed_with(common),
     )
 
 
@@ -139,7 +156,12 @@ def explanation_tree(told: Explanation) -> RenderableType:
         branch = tree.add(Text("splits", "bold"))
         for split in told.splits:
             branch.add(Text(f"{readable(split.distinct_id)}: claims on it up to {split.until} are refused"))
-    notes = [Text(told.note)] if told.note else []
+    if told.warnings:
+        branch = tree.add(Text("refused of its events, the newest first", "bold"))
+        for warning in told.warnings:
+            line = Text(f"{warning.timestamp}  ").append(warning.event_uuid, "dim").append(f"  {warning.code}", "red")
+            branch.add(line).add(Text(readable(warning.message), "dim"))
+    notes = [Text(readable(told.note))] if told.note else []
     if told.waiting:
         notes.append(Text(_waiting(told.waiting), "yellow"))
     return Group(tree, *notes)
@@ -161,6 +183,22 @@ def people_tree(title: str, people: Iterable[ToldPerson], distinct_id: str = "")
 def told_moment(moment: datetime) -> str:
     """A moment as everything here shows it: UTC, RFC 3339."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _why_alone(distinct_id: str, component: Component | None, rules: IdentityRules, common: Sequence[str]) -> str:
+    if component is not None:
+        return f"It was claimed together with over {rules.too_common:,} ids (identity.too_common): it merges nobody."
+    if is_illegal(distinct_id):
+        return _NEVER_MERGES
+    return f"{_claimed_with(common)} No claim that counts names it: it stands alone. {_REFUSED}".strip()
+
+
+def _claimed_with(common: Sequence[str]) -> str:
+    if not common:
+        return ""
+    more = f" and {len(common) - SHOWN_MAX:,} more" if len(common) > SHOWN_MAX else ""
+    names = ", ".join(f"'{name}'" for name in common[:SHOWN_MAX])
+    return f"It was claimed together with {names}{more}: too common (identity.too_common) to merge anybody."
 
 
 def _claims_to_show(told: Explanation) -> Sequence[ToldClaim]:

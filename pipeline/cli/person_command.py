@@ -14,7 +14,7 @@ from pipeline.cli.projects import sole_project
 
 if TYPE_CHECKING:
     from pipeline.person_lookup import IdentityState, SplitPreview
-    from pipeline.person_report import ToldPerson
+    from pipeline.person_report import ToldPerson, ToldWarning
     from pipeline.settings import Settings
 
 __all__ = ["entry"]
@@ -35,13 +35,15 @@ ANSWER_WITHIN_S = 15.0
 def entry(action: str, identifier: str, wanted: int | None, yes: bool, as_json: bool, config: Path | None) -> None:
     """Show a person, explain why its distinct ids are one person, or split an id off.
 
-    ID is a distinct id or a person's id. `show` reads ClickHouse: properties, distinct ids, recent visits. `explain`
-    reads what identify has decided: every claim that connects the id to others, with its verdict. `split` shows what
-    would come apart, asks, and refuses all claims on the id made so far; a later login merges it again.
+    ID is a distinct id, or a person's id, but for `split`. `show` reads ClickHouse: properties, distinct ids, recent
+    visits. `explain` reads what identify has decided: every claim that connects the id to others, with its verdict; and
+    from ClickHouse the newest 10 warnings, as of claims that connected nothing. `split` shows what would come apart,
+    asks, and refuses all claims on the id made so far; a later login merges it again.
 
     Exit code 1 when nothing is stored about the id of `show`.
 
-    Exit code 4 when identify does not carry out a split within 30 seconds; it is not lost then.
+    Exit code 4 when identify does not carry out a split within 30 seconds; it is not lost then. Also when there is
+    nothing to split yet, while claims wait that identify has not read.
     """
     from pipeline.configuration import connected
     from pipeline.consumer import LogChanged
@@ -90,25 +92,50 @@ def _explain(settings: "Settings", project: int, identifier: str, as_json: bool)
     from pipeline.person_report import explanation, explanation_tree
 
     state = _state(settings, project, identifier)
-    told = explanation(project, state.distinct_id, state.component(), settings.identity)
-    if state.distinct_id != identifier:
-        told = msgspec.structs.replace(told, note=f"{identifier} is the person id computed from {state.distinct_id}.")
-    told = msgspec.structs.replace(told, waiting=state.waiting())
+    name = state.distinct_id
+    told = explanation(project, name, state.component(), settings.identity, state.common_partners())
+    warnings, trouble = _warnings(settings, project, name)
+    computed = f"{identifier} is the person id computed from {name}." if name != identifier else ""
+    note = " ".join(filter(None, [computed, told.note, trouble]))
+    told = msgspec.structs.replace(told, note=note, warnings=warnings, waiting=state.waiting())
     show_json(told) if as_json else _print(explanation_tree(told))
 
 
+def _warnings(settings: "Settings", project: int, distinct_id: str) -> "tuple[list[ToldWarning], str]":
+    """What was refused of the id's events, or why it is not known: what identify has decided needs no ClickHouse."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    from destinations.clickhouse.connect import new_client
+    from pipeline.person_lookup import warnings_of
+
+    try:
+        client = new_client(settings.clickhouse)
+        try:
+            return warnings_of(client, project, distinct_id), ""
+        finally:
+            client.close()
+    except ClickHouseError:
+        return [], "ClickHouse did not tell its ingestion_warnings: see headrace status."
+
+
 def _split(settings: "Settings", project: int, identifier: str, yes: bool, as_json: bool) -> None:
-    from pipeline.person_report import AFTER_A_SPLIT, explanation, grouped
+    from pipeline.person_report import AFTER_A_SPLIT, grouped
+    from pipeline.readable import readable
     from pipeline.splitting import split
 
     if as_json and not yes:
         fail("with --json nobody can be asked: look with headrace person explain, then say --yes", EXIT_USAGE)
     state = _state(settings, project, identifier)
+    name = state.distinct_id
+    if name != identifier:
+        fail(
+            f"{readable(identifier)} is the person of '{readable(name)}': name the distinct id to split; headrace "
+            "person explain shows them all",
+            EXIT_USAGE,
+        )
     preview = state.preview(time.time_ns() // 1000)
     if preview is None or not preview.comes_apart:
-        people = explanation(project, state.distinct_id, state.component(), settings.identity).people
-        note = "Nothing to split: no accepted claim joins this id to another one."
-        show_json({"split": False, "people": people, "note": note}) if as_json else say(note)
+        _nothing_to_split(settings, state, as_json)
         return
     if not as_json:
         _show_preview(settings, state, preview)
@@ -116,18 +143,41 @@ def _split(settings: "Settings", project: int, identifier: str, yes: bool, as_js
         if not sys.stdin.isatty():
             fail("there is no terminal to ask on, and nothing was changed: say --yes to split", EXIT_USAGE)
         click.confirm("Split?", abort=True)
-    offset = split(settings, project, state.distinct_id, time.time_ns() // 1000)
+    offset = split(settings, project, name, time.time_ns() // 1000)
     _wait_until_settled(state, offset)
     component = state.component()
     assert component is not None, "a split does not remove its id"
-    people = grouped(component, state.distinct_id)
+    people = grouped(component, name)
     if as_json:
-        before = grouped(preview.before, state.distinct_id)
         place = {"topic": state.claims_topic, "partition": state.partition, "offset": offset}
-        show_json({"split": True, "before": before, "people": people, "written": place, "note": AFTER_A_SPLIT})
+        told = {"split": True, "distinct_id": name, "before": grouped(preview.before, name), "people": people}
+        show_json({**told, "written": place, "note": AFTER_A_SPLIT})
         return
-    _print_people("people now; the tables follow in a moment", people, state.distinct_id)
+    _print_people("people now; the tables follow in a moment", people, name)
     say(AFTER_A_SPLIT)
+
+
+def _nothing_to_split(settings: "Settings", state: "IdentityState", as_json: bool) -> None:
+    """That is an answer only if identify has read everything: a claim that it has not read may be the one."""
+    from pipeline.person_report import explanation
+
+    name, waiting = state.distinct_id, state.waiting()
+    people = explanation(state.project, name, state.component(), settings.identity).people
+    note = "Nothing to split: no accepted claim joins this id to another one."
+    if waiting:
+        note = (
+            f"Nothing to split yet, and nothing was changed: no claim that identify has read joins this id to another "
+            f"one, but {waiting:,} claims wait. Try again; if they go on waiting, start it with headrace run identify, "
+            "or headrace up."
+        )
+    if as_json:
+        show_json({"split": False, "distinct_id": name, "people": people, "waiting": waiting, "note": note})
+    elif not waiting:
+        say(note)
+    else:
+        fail(note, EXIT_TIMEOUT)
+    if waiting:
+        raise SystemExit(EXIT_TIMEOUT)
 
 
 def _show_preview(settings: "Settings", state: "IdentityState", preview: "SplitPreview") -> None:

@@ -79,6 +79,13 @@ class Folder:
             assert time.monotonic() < deadline, found
             time.sleep(0.3)
 
+    def wait_for_claims(self, expected: int, within_s: float = 60.0) -> None:
+        """Until so many wait that identify has not read."""
+        deadline = time.monotonic() + within_s
+        while (found := self.ask("person", "explain", "nobody")["waiting"]) != expected:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.3)
+
     def process(self, name: str) -> int:
         found: int = json.loads((self.path / ".headrace" / "run.json").read_bytes())["children"][name]["pid"]
         return found
@@ -169,8 +176,24 @@ def test_explain_finds_a_person_that_was_merged_into_another(running: Folder) ->
 
 def test_explain_says_that_an_unclaimed_id_stands_alone(running: Folder) -> None:
     found = running.run("person", "explain", "nobody")
+    said = "No claim that counts names it: it stands alone. Claims that were refused are in ingestion_warnings."
 
-    assert (found.returncode, found.stdout.splitlines()[-1]) == (0, "No claim ever named it: it stands alone.")
+    assert (found.returncode, found.stdout.splitlines()[-1]) == (0, said)
+
+
+@pytest.mark.parametrize("name", ["old-ada", "old-a'\\1"])
+def test_explain_lists_claims_that_were_refused_before_they_connected_anything(running: Folder, name: str) -> None:
+    other = f"of {name}"
+    running.claim(name, other, -40 * 86_400)
+    running.wait_for_ids(name, [name])
+    deadline = time.monotonic() + 60
+    while not (warnings := running.ask("person", "explain", other)["warnings"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+    assert [(one["code"], one["timestamp"]) for one in warnings] == [("stale_claim", _moment(-40 * 86_400))]
+    assert running.ask("person", "explain", name)["warnings"] == warnings
+    assert "identity.stale_days" in " ".join(running.run("person", "explain", name).stdout.split())
 
 
 def test_a_split_is_shown_first_and_refused_where_nobody_can_be_asked(running: Folder) -> None:
@@ -204,6 +227,7 @@ def test_a_split_takes_people_apart_until_a_later_login(running: Folder) -> None
 
     found = running.ask("person", "split", "apart-phone", "--yes")
 
+    assert found["distinct_id"] == "apart-phone"
     assert [one["distinct_ids"] for one in found["before"]] == [["apart-ada", "apart-phone", "apart-tablet"]]
     assert found["people"][0]["distinct_ids"] == ["apart-phone"]
     assert len(found["people"]) == 3
@@ -218,8 +242,37 @@ def test_a_split_takes_people_apart_until_a_later_login(running: Folder) -> None
 def test_nothing_to_split_is_no_error_and_writes_nothing(running: Folder) -> None:
     found = running.ask("person", "split", "stranger", "--yes")
 
-    assert (found["split"], len(found["people"])) == (False, 1)
+    assert (found["split"], found["waiting"], len(found["people"])) == (False, 0, 1)
     assert running.run("person", "split", "stranger").returncode == 0
+
+
+def test_a_person_is_not_split_by_its_own_id_which_names_no_place_to_split_at(running: Folder) -> None:
+    running.claim("hub-ada", "hub-a1", 1)
+    running.wait_for_ids("hub-ada", ["hub-a1", "hub-ada"])
+
+    found = running.run("person", "split", person("hub-ada"), "--yes", "--json")
+
+    assert (found.returncode, found.stdout) == (2, "")
+    assert f"{person('hub-ada')} is the person of 'hub-ada': name the distinct id to split" in found.stderr
+    assert len(running.ask("person", "explain", "hub-ada")["people"]) == 1
+
+
+def test_that_there_is_nothing_to_split_is_not_said_while_claims_wait(running: Folder) -> None:
+    identify = running.process("identify")
+    os.kill(identify, signal.SIGSTOP)
+    try:
+        running.claim("wait-ada", "wait-a1", 1)
+        running.wait_for_claims(1)
+        for_people = running.run("person", "split", "wait-a1", "--yes")
+        for_machines = running.run("person", "split", "wait-a1", "--yes", "--json")
+    finally:
+        os.kill(identify, signal.SIGCONT)
+
+    assert (for_people.returncode, for_people.stdout, for_machines.returncode) == (4, "", 4)
+    assert "Nothing to split yet, and nothing was changed" in for_people.stderr
+    told = json.loads(for_machines.stdout)
+    assert (told["split"], told["distinct_id"], told["waiting"]) == (False, "wait-a1", 1)
+    running.wait_for_ids("wait-ada", ["wait-a1", "wait-ada"])
 
 
 def test_a_split_that_identify_does_not_carry_out_says_how_to_start_it(running: Folder) -> None:

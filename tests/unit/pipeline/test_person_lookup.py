@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.binding import format_bind_value
 
 from pipeline.accounts import Account, LogAccount
+from pipeline.component_records import Books
 from pipeline.components import Component, apply_block, apply_claim, component_of
 from pipeline.identity import Claim, ClaimKind, IdentityRules
 from pipeline.ownership import COMMIT_KEY, CommitRecord, bundles, restore
@@ -108,6 +109,7 @@ def test_a_component_that_the_id_has_left_is_let_go() -> None:
 
     assert component_of(1, "a", after.get) is None
     assert [key for key, _ in after.items()] == [b"i1:da"]
+    assert Books(1, after.get).id("a").common_partners == ["kiosk"]
 
 
 def test_a_person_is_found_by_its_id_even_after_it_was_merged_into_another() -> None:

@@ -11,6 +11,7 @@ from pipeline.components import Component, apply_block, apply_claim, component_o
 from pipeline.identity import Claim, ClaimKind, IdentityRules, Refusal
 from pipeline.person_report import (
     SHOWN_MAX,
+    ToldWarning,
     explanation,
     explanation_tree,
     told_claim,
@@ -80,7 +81,32 @@ def test_an_id_that_no_claim_named_stands_alone() -> None:
     told = explanation(1, "zoe", None, RULES)
 
     assert [(one.person_id, one.distinct_ids) for one in told.people] == [(person("zoe"), ["zoe"])]
-    assert told.note == "No claim ever named it: it stands alone."
+    assert told.note.startswith("No claim that counts names it: it stands alone.")
+    assert "refused are in ingestion_warnings" in told.note
+
+
+def test_an_id_that_was_claimed_with_one_too_common_names_that() -> None:
+    told = explanation(1, "zoe", None, RULES, ["kiosk", "a\x1b"])
+
+    assert told.note.startswith("It was claimed together with 'kiosk', 'a\x1b': too common (identity.too_common)")
+    assert "'a\\x1b'" in text_of(explanation_tree(told))
+
+
+def test_an_id_in_a_component_may_also_have_been_claimed_with_one_too_common() -> None:
+    found = component("a1", claim("ada", "a1", 5))
+
+    assert "with 'kiosk': too common" in explanation(1, "a1", found, RULES, ["kiosk"]).note
+    assert explanation(1, "a1", found, RULES).note == ""
+
+
+def test_what_was_refused_of_events_is_shown_as_text() -> None:
+    warning = ToldWarning("stale_claim", "'[b]a' was\x1b not merged", "0190-7000", "2026-11-20T12:00:00Z")
+    told = msgspec.structs.replace(explanation(1, "zoe", None, RULES), warnings=[warning])
+
+    shown = text_of(explanation_tree(told))
+
+    assert "2026-11-20T12:00:00Z  0190-7000  stale_claim" in shown
+    assert "'[b]a' was\\x1b not merged" in shown
 
 
 def test_an_id_that_can_never_merge_says_so() -> None:
