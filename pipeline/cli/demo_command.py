@@ -1,5 +1,6 @@
 """`headrace demo`: everything, on a real access log, with a report and the proof that nothing was lost."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.output import EXIT_BAD, EXIT_TIMEOUT, command, fail, say, show_json
+from pipeline.cli.output import EXIT_BAD, EXIT_TIMEOUT, EXIT_USAGE, command, fail, say, show_json
 
 if TYPE_CHECKING:
     from pipeline.audit import AuditReport
@@ -39,8 +40,11 @@ How to go on:
     help="Another access log, plain or gzip.",
 )
 @click.option("--site", default=SITE, show_default=True, help="Put before the paths of the log.")
-def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask, whatever is there already.")
+def entry(stop: bool, file: Path, site: str, yes: bool, as_json: bool, config: Path | None) -> None:
     """Start everything, import a real access log, merge some people, show what all says, and audit it.
+
+    Where there are events other than its own already, it asks: what it sends stays, invented people among it.
 
     Exit code 0 only if every event is accounted for, and people and visits are those of a batch computation.
     """
@@ -51,12 +55,20 @@ def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None)
 
     started_s = time.monotonic()
     tell = (lambda _: None) if as_json else say
-    if RunFile.read() is None:
+    started = RunFile.read() is None
+    if started:
         tell("Starting the broker, ClickHouse and the hops …")
         start_detached(config, silent=as_json)
     else:
         tell("Using what is running here already.")
     settings = load(config)
+    if not yes:
+        try:
+            _ask(settings, site, as_json)
+        except BaseException:
+            if started:
+                stop_running(60)
+            raise
     try:
         report, played, wrong = _play(settings, file, site, tell)
         passed_s = time.monotonic() - started_s
@@ -73,6 +85,21 @@ def entry(stop: bool, file: Path, site: str, as_json: bool, config: Path | None)
         say("Everything goes on running. headrace down stops it; its data stay in .headrace.")
     if report.unaccounted or report.pending or wrong:
         raise SystemExit(EXIT_BAD)
+
+
+def _ask(settings: "Settings", site: str, as_json: bool) -> None:
+    """Go on only if nobody else's events are there, or whoever they belong to says so."""
+    from pipeline.demo.guest import COUNTED_MAX, others_events
+
+    count = others_events(settings, _token(settings), site)
+    if not count:
+        return
+    found = f"{COUNTED_MAX:,} or more" if count == COUNTED_MAX else f"{count:,}"
+    told = f"events that are not the demo's are here already ({found}), and what it sends would stay beside them"
+    if as_json or not sys.stdin.isatty():
+        fail(f"{told}: say --yes if that is well, or run it in a folder of its own", EXIT_USAGE)
+    say(f"{told[0].upper()}{told[1:]}: a log's requests, and twelve invented people of whom one is split.")
+    click.confirm("Go on?", abort=True)
 
 
 def _play(
@@ -97,7 +124,7 @@ def _play(
         console.print(render(ask(settings), console.width))
     tell("\nPeople and visits:\n")
     played = play(settings, _token(settings), tell)
-    wrong = [*check_addresses(settings), *played.differences]
+    wrong = [*check_addresses(settings, _token(settings)), *played.differences]
     if not silent:
         console.print(scenes(played, wrong))
     tell("\nThe audit: is every event accounted for?\n")

@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.splitting import split
 from schemas.outcomes import Retry
 
-__all__ = ["Act", "Played", "check_addresses", "play"]
+__all__ = ["Act", "Played", "check_addresses", "play", "project_of"]
 
 QUERYABLE_WITHIN_S = 60.0
 
@@ -61,21 +61,33 @@ def play(settings: Settings, token: str, tell: Callable[[str], None]) -> Played:
     return Played(acts, stage.differences())
 
 
-def check_addresses(settings: Settings) -> list[str]:
-    """The visits of the imported access log against a batch computation over all of it; what differs, in words."""
+def check_addresses(settings: Settings, token: str) -> list[str]:
+    """The visits of the imported access log against a batch computation over all of it; what differs, in words.
+
+    Everything of those distinct ids counts, for any event goes on with a visit. What came too late for a visit, as when
+    there were newer events before, has none; and a visit that its sender named is what its sender says.
+    """
     client = new_client(settings.clickhouse)
     try:
-        where = "WHERE event = 'request'"
-        events = client.query(f"SELECT distinct_id, timestamp FROM events_resolved {where}").result_rows
+        asked = {"project": project_of(settings, token)}
+        derived = "project = {project:Int64} AND session_id != '' AND NOT session_given"
+        imported = "SELECT distinct_id FROM events WHERE project = {project:Int64} AND event = 'request'"
+        where = f"WHERE {derived} AND distinct_id GLOBAL IN ({imported})"
+        events = client.query(f"SELECT distinct_id, timestamp FROM events_resolved {where}", asked).result_rows
         query = (
-            "SELECT any(distinct_id), min(timestamp), max(timestamp), count() "
-            f"FROM events_resolved {where} GROUP BY project, session_id"
+            "SELECT distinct_id, min(timestamp), max(timestamp), count() "
+            f"FROM events_resolved {where} GROUP BY distinct_id, session_id"
         )
-        ours = [_visit(row) for row in client.query(query).result_rows]
+        ours = [_visit(row) for row in client.query(query, asked).result_rows]
     finally:
         client.close()
     theirs = visits([(name, _utc(at)) for name, at in events], settings.sessions.gap_s)
     return differences(Answer({}, {}, ours), Answer({}, {}, theirs))
+
+
+def project_of(settings: Settings, token: str) -> int:
+    """The project that a token names."""
+    return next(project.id for project in settings.projects if token in project.tokens)
 
 
 class _Stage:
@@ -85,7 +97,7 @@ class _Stage:
         self.story = told
         self._settings = settings
         self._token = token
-        self._project = next(project.id for project in settings.projects if token in project.tokens)
+        self._project = project_of(settings, token)
         self._sent: list[Event] = []
         self._blocks: dict[str, int] = {}
         self._warned: set[str] = set()

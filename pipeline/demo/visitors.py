@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.identifiers import LINES, uuid5
 
-__all__ = ["Event", "Story", "relogin", "story"]
+__all__ = ["OWN_IDS", "Event", "Story", "relogin", "story"]
 
 Event = dict[str, Any]
 """An event in Headrace's own form (docs/events.md)."""
@@ -32,6 +32,8 @@ _NAMES = (
     "Donald",
     "Joan",
 )
+OWN_IDS = f"^(phone-[0-9]+|laptop-[0-9]+|{'|'.join(map(str.lower, _NAMES))})-[0-9a-f]{{8,}}$"
+"""A pattern of the distinct ids of any run."""
 _SITE = "https://shop.example"
 _MINUTE = timedelta(minutes=1)
 
