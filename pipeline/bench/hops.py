@@ -121,9 +121,11 @@ def run_path(stand: Stand, settings: Settings, records: int, everyone: ExitStack
 def start_all(stand: Stand, settings: Settings, everyone: ExitStack) -> dict[str, Worker]:
     """A worker of each hop, ready for work, against the stream: who is ready has nothing to do until accept is."""
     workers: dict[str, Worker] = {}
-    for hop in reversed(HOPS):
-        workers[hop] = everyone.enter_context(stand.worker(settings, hop))
-        workers[hop].wait_until_ready()
+    for together in (HOPS[1:], HOPS[:1]):
+        for hop in together:
+            workers[hop] = everyone.enter_context(stand.worker(settings, hop))
+        for hop in together:
+            workers[hop].wait_until_ready()
     return workers
 
 
