@@ -46,6 +46,7 @@ bench: install
 # The generated reference pages under docs/.
 docs: install
 	$(BIN)/headrace-docs
+	$(BIN)/python -m tests.conformance
 
 # New pins with hashes, without index addresses.
 lock:

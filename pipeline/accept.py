@@ -13,6 +13,7 @@ from pipeline.columns import fixed, texts
 from pipeline.outcome import DROPPED, MOVED, REJECTED, Fate, Outcome
 from pipeline.rejection import rejected_records
 from pipeline.routing import partitions_of, state_key
+from pipeline.transforming import Transformed, TransformRules
 from schemas.batches import ACCEPTED, hash_of
 from schemas.decoding import DecodeContext
 from schemas.event import Dropped, Event, Rejected, Verdict
@@ -26,10 +27,12 @@ class AcceptRules(msgspec.Struct, frozen=True):
 
     decoding: DecodeContext
     partitions: int
+    transforms: TransformRules = TransformRules()
 
 
-def sort_out(records: RawBatch, verdicts: Sequence[Verdict], rules: AcceptRules) -> Outcome:
+def sort_out(records: RawBatch, changed: Transformed, rules: AcceptRules) -> Outcome:
     """Each record in exactly one place: a moved row, a rejected row or a dropped count."""
+    verdicts: Sequence[Verdict] = changed.verdicts
     events: Sequence[Event] = verdicts  # type: ignore[assignment]
     offsets = records.offsets
     rejected: list[tuple[int, Rejected]] = []
@@ -48,6 +51,7 @@ def sort_out(records: RawBatch, verdicts: Sequence[Verdict], rules: AcceptRules)
         moved=pieces,
         rejected=rejected_records(records, rejected) if rejected else None,
         repaired=sum(event.repaired for event in events),
+        tallies=changed.tallies,
     )
 
 
@@ -82,6 +86,8 @@ def _columns(records: RawBatch, events: list[Event], offsets: NDArray[numpy.int6
             texts([event.unset for event in events]),
             pa.array([event.historical for event in events], pa.bool_()),
             texts([event.marks for event in events]),
+            pa.array([event.applied for event in events], pa.string()),
+            pa.array([event.failed for event in events], pa.string()),
             fixed([records.topic_id] * count),
             pa.array(numpy.full(count, records.partition, numpy.int32)),
             pa.array(offsets),

@@ -67,9 +67,11 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
 
 
 def build(settings: Settings, hop: str) -> "HopApp":
-    """The Faust app of a hop, with one agent per source topic and the state table."""
+    """The Faust app of a hop, with one agent per source topic and the state table. Raises ConfigError."""
     app = HopApp(f"{settings.app}-{hop}", settings=settings, **_faust_settings(settings))
     app.hop = hop
+    if hop in INTERVAL_HOPS:
+        app.stage = INTERVAL_HOPS[hop](settings)
     app.connect()
     return app
 
@@ -81,19 +83,22 @@ class HopApp(faust.App):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self.headrace = settings
         self.hop = ""
+        self.stage: Hop | None = None
+        """Unless it is a deliver worker, which has none."""
         self._runner: Runner | None = None
 
     @property
     def source(self) -> Runner:
         """The runner; made on first use, inside the running event loop."""
         if self._runner is None:
-            self._runner = _runner(self.headrace, self.hop)
+            self._runner = _runner(self.headrace, self.hop, self.stage)
             serve(self._runner, self.headrace.metrics)
         return self._runner
 
     def connect(self) -> None:
         """Declare the table and an agent for each source topic."""
-        sources = _sources(self.headrace, self.hop)
+        named = self.headrace.topics.named
+        sources = self.stage.sources if self.stage else tuple(named(topic) for topic in DELIVERED)
         schema = BatchSchema()
         topics = [self.topic(name, schema=schema) for name in sources]
         changelog = self.topic(f"{self.conf.id}-state", key_type=bytes, value_type=bytes, allow_empty=True)
@@ -153,18 +158,11 @@ class WholeAssignor(PartitionAssignor):  # type: ignore[misc]
         return super().assign(cluster, member_metadata)
 
 
-def _runner(settings: Settings, hop: str) -> Runner:
-    if hop in INTERVAL_HOPS:
-        return IntervalRunner(settings, INTERVAL_HOPS[hop](settings))
+def _runner(settings: Settings, hop: str, stage: Hop | None) -> Runner:
+    if stage is not None:
+        return IntervalRunner(settings, stage)
     name = hop.removeprefix(DELIVER)
     return BlockRunner(settings, name, destination_named(settings, name))
-
-
-def _sources(settings: Settings, hop: str) -> tuple[str, ...]:
-    named = settings.topics.named
-    if hop in INTERVAL_HOPS:
-        return INTERVAL_HOPS[hop](settings).sources
-    return tuple(named(topic) for topic in DELIVERED)
 
 
 def _faust_settings(settings: Settings) -> dict[str, Any]:

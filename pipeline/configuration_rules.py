@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pipeline.settings import Settings
+from pipeline.transform_list import transform_problems
 
 __all__ = ["broken_rules", "advice"]
 
@@ -22,6 +23,7 @@ def broken_rules(settings: Settings) -> Iterator[Finding]:
     yield from _projects(settings)
     yield from _addresses(settings)
     yield from _credentials(settings)
+    yield from transform_problems(settings)
 
 
 def advice(settings: Settings) -> list[str]:

@@ -40,7 +40,11 @@ def _section(content: dict[str, Any], kind: Any, path: tuple[str, ...], complain
     if missing:
         complain(path, f"{', '.join(missing)} must be given")
         return None
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ValueError as problem:
+        complain(path, str(problem))
+        return None
 
 
 def _remedied(said: str, value: Any, kind: Any) -> str:

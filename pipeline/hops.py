@@ -1,14 +1,19 @@
 """Accept and resolve as the shell sees them: what they read, where they write, and outcomes for a batch."""
 
+import logging
+import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from pipeline.accept import AcceptRules
 from pipeline.claims import IdentifyRules
+from pipeline.fuses import Fuses
 from pipeline.known import KnownRules, Sweep
 from pipeline.log_batch import LogBatch
+from pipeline.lookups import Refresher
 from pipeline.outcome import Outcome, Read
 from pipeline.ownership import Owned
 from pipeline.person_changes import PersonRules
@@ -16,11 +21,15 @@ from pipeline.registry import Registry
 from pipeline.resolve import ResolveRules
 from pipeline.settings import Settings
 from pipeline.spine import accept, describe, identify, people, rename, resolve
+from pipeline.transform_list import opened_steps
+from pipeline.transforming import Tally, TransformRules
 from schemas.batches import check_headers, from_wire, schema_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch
 
 __all__ = ["AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ResolveHop", "opened"]
+
+logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
 """Some 2.5 MB of events; a batch costs 0.1 ms whatever its size, and above this size nothing more is gained."""
@@ -38,6 +47,8 @@ class Hop(Protocol):
     """Topics for what follows beside the rows that move on."""
     beside_logs: Mapping[str, str]
     """The ids of these topics in hexadecimal, by their names without the installation's prefix."""
+    tallies: Mapping[str, Tally]
+    """What transformations did, by their names."""
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         """The topics' ids of this assignment."""
@@ -67,9 +78,19 @@ class AcceptHop:
         self.beside: tuple[str, ...] = ()
         self.beside_logs: Mapping[str, str] = {}
         self._registry = Registry(settings.registry)
+        self._transforms = opened_steps(settings, Path(settings.store.path) / "lookups")
+        self._fuses = Fuses(self._transforms.budgets, self._transforms.private)
+        self._refresher = Refresher(self._transforms.tables, logger.warning)
+        self.tallies: Mapping[str, Tally] = self._fuses.totals
         tokens = {token: project.id for project in settings.projects for token in project.tokens}
         context = DecodeContext(projects=tokens, limits=settings.limits, avro=self._registry.known)
-        self._rules = AcceptRules(decoding=context, partitions=settings.topics.partitions)
+        transforms = TransformRules(
+            steps=self._transforms.steps,
+            limits=settings.limits,
+            clock=time.perf_counter_ns,
+            disabled=self._fuses.blown,
+        )
+        self._rules = AcceptRules(decoding=context, partitions=settings.topics.partitions, transforms=transforms)
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.output_log = logs[self.output].hex()
@@ -81,7 +102,9 @@ class AcceptHop:
         self._registry.fetch(self._registry.missing(batch.values))
 
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
-        yield accept(batch, self._rules)
+        outcome = accept(batch, self._rules)
+        self._fuses.watch(outcome.tallies)
+        yield outcome
 
     def tend(self, owned: Owned, batch: RawBatch) -> None:
         """Nothing is kept, so nothing needs upkeep."""
@@ -109,6 +132,7 @@ class ResolveHop:
             partitions=settings.topics.partitions,
         )
         self._sweeps: dict[int, Sweep] = {}
+        self.tallies: Mapping[str, Tally] = {}
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.output_log = logs[self.output].hex()
@@ -151,6 +175,7 @@ class _StateHop:
         self._beside = {topic: named(topic) for topic in self.answers}
         self.beside: tuple[str, ...] = tuple(self._beside.values())
         self.beside_logs: Mapping[str, str] = {}
+        self.tallies: Mapping[str, Tally] = {}
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.beside_logs = {topic: logs[name].hex() for topic, name in self._beside.items()}

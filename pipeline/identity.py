@@ -5,15 +5,14 @@ its claims: they are sorted by (timestamp, uuid) and replayed, so a claim that c
 what it would have been all along. Nothing is lost by a merge, so nothing has to be guessed to undo one.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
 import msgspec
 
+from schemas.distinct_ids import is_illegal, text_of
 from schemas.identifiers import person_id
-from schemas.json_text import encoded
 
 __all__ = [
     "resolution",
@@ -236,46 +235,3 @@ def illegality(into: object, other: object) -> Refusal | None:
     if is_illegal(into) or (other != "" and is_illegal(other)):
         return Refusal.ILLEGAL_DISTINCT_ID
     return Refusal.SAME_DISTINCT_ID if text_of(into) == text_of(other) else None
-
-
-# fmt: off
-_NOBODY = frozenset((
-    "", "anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email", "undefined",
-    "true", "false", "null", "none", "nan", "0", "[object object]",
-))
-# fmt: on
-"""What programs write where they know nobody; the empty text stands for a blank one."""
-_CHARS_MAX = 200
-_BROKEN = re.compile("[\x00\ufffd\ud800-\udfff]")
-"""NUL, and the character that accept puts in place of NUL and of half a surrogate pair; such halves themselves."""
-
-
-def is_illegal(distinct_id: object) -> bool:
-    """Whether an id never merges because unrelated people may share it, in whatever type or spelling it came.
-
-    Case, surrounding blanks and one pair of quotes make no difference. Objects and arrays are illegal as values
-    and as the JSON text that accept makes of them.
-    """
-    text = text_of(distinct_id)
-    if len(text) > _CHARS_MAX or _BROKEN.search(text):
-        return True
-    bare = text.strip()
-    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"":
-        bare = bare[1:-1].strip()
-    return bare.lower() in _NOBODY or _is_object_or_array(bare)
-
-
-def text_of(distinct_id: object) -> str:
-    """A distinct id as text: numbers and all else that is not a text become their JSON."""
-    return distinct_id if isinstance(distinct_id, str) else encoded(distinct_id).decode()
-
-
-def _is_object_or_array(text: str) -> bool:
-    """A UUID in braces is none, so it takes a parser to tell."""
-    if text[0] not in "{[":
-        return False
-    try:
-        msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return False
-    return True

@@ -20,6 +20,7 @@ class IntervalRunner(Runner):
         self._hop = hop
         super().__init__(settings)
         self.hop_name = hop.name
+        self.tallies = hop.tallies
         self.sources = hop.sources
         self.outputs = tuple({hop.output, settings.topics.named("events.rejected"), *hop.beside} - {""})
         self._pending = asyncio.Event()

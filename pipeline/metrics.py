@@ -3,7 +3,7 @@
 The names are a closed set, each under the sentence that defines it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from pipeline.ownership import Owned
 from pipeline.settings import Metrics
+from pipeline.transforming import Tally
 
 __all__ = ["METRICS", "Watched", "WorkerCollector", "serve"]
 
@@ -22,6 +23,9 @@ METRICS = {
     "headrace_repaired_surrogates": "Lone surrogates in accepted events that were replaced by U+FFFD.",
     "headrace_pending_bytes": "Bytes taken in and not yet committed; bounded by commit.pending_bytes_max.",
     "headrace_partitions": "Partitions this worker owns.",
+    "headrace_transform_events": "Events a transformation was called for, and how often it changed, dropped, rejected "
+    "or failed on one.",
+    "headrace_transform_seconds": "Time a transformation took, its filter included.",
 }
 
 
@@ -30,6 +34,7 @@ class Watched(Protocol):
 
     hop_name: str
     work: dict[int, Any]
+    tallies: Mapping[str, Tally]
 
 
 class WorkerCollector:
@@ -44,6 +49,7 @@ class WorkerCollector:
         yield self._gauge("headrace_partitions", [([], len(work))])
         yield self._gauge("headrace_pending_bytes", [([], sum(one.bytes for one in work))])
         yield from self._of_logs(hop, [one.owned for one in work])
+        yield from self._of_transforms()
 
     def _of_logs(self, hop: str, owned: list[Owned]) -> Iterator[Metric]:
         rows = CounterMetricFamily(
@@ -72,6 +78,20 @@ class WorkerCollector:
         yield repaired
         yield self._gauge("headrace_position", positions, ["topic", "partition"])
         yield self._gauge("headrace_expired_offsets", expired, ["topic", "partition"])
+
+    def _of_transforms(self) -> Iterator[Metric]:
+        events = CounterMetricFamily(
+            "headrace_transform_events", METRICS["headrace_transform_events"], labels=["transform", "what"]
+        )
+        seconds = CounterMetricFamily(
+            "headrace_transform_seconds", METRICS["headrace_transform_seconds"], labels=["transform"]
+        )
+        for name, tally in self._runner.tallies.items():
+            for what in ("seen", "changed", "dropped", "rejected", "failed"):
+                events.add_metric([name, what], getattr(tally, what))
+            seconds.add_metric([name], tally.nanoseconds / 1e9)
+        yield events
+        yield seconds
 
     def _gauge(self, name: str, values: list[tuple[list[str], int]], labels: list[str] | None = None) -> Metric:
         gauge = GaugeMetricFamily(name, METRICS[name], labels=["hop", *(labels or [])])

@@ -1,12 +1,13 @@
 """What follows from one batch: rows that move on, rows rejected, state changed, and a count for every row."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
 
 from pipeline.columns import integers
+from pipeline.transforming import Tally
 
 __all__ = [
     "Outcome",
@@ -68,6 +69,8 @@ class Outcome(msgspec.Struct, frozen=True):
     changes: dict[bytes, bytes | None] = {}
     repaired: int = 0
     """Lone surrogates that were replaced in the rows that moved on."""
+    tallies: Mapping[str, Tally] = {}
+    """What each transformation did, by the name of its entry."""
 
     def __post_init__(self) -> None:
         counted = sum(fate.rows for fate in self.fates)

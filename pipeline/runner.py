@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from pipeline.ownership import Logs, Owned
 from pipeline.readiness import say_ready
 from pipeline.settings import Settings
 from pipeline.topics import topic_ids
+from pipeline.transforming import Tally
 from schemas.outcomes import Retry
 from schemas.record import RawBatch
 
@@ -54,6 +55,8 @@ class Runner:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.tallies: Mapping[str, Tally] = {}
+        """What transformations did, by their names, where there are any."""
         self.logs: Logs = {}
         self.work: dict[int, Any] = {}
         self.changing = asyncio.Lock()

@@ -5,7 +5,7 @@ One frozen struct a section, unknown keys refused; pipeline/configuration.py rea
 
 import hashlib
 import random
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -27,6 +27,7 @@ __all__ = [
     "Store",
     "Retries",
     "Metrics",
+    "TransformEntry",
 ]
 
 
@@ -82,6 +83,29 @@ class Topics(Section, frozen=True):
         return f"{self.prefix}{topic}"
 
 
+class TransformEntry(Section, frozen=True):
+    """A step that every event takes which it applies to."""
+
+    use: str
+    """Which transformation: one of `headrace transform list`, built in or of a plugin."""
+    name: str = ""
+    """How it is called in counts, where one transformation is used twice; by default like `use`."""
+    config: dict[str, Any] = {}
+    """Its own settings: `headrace transform show NAME` lists them."""
+    when: str = ""
+    """A filter in CEL: only events that meet it. Empty for all."""
+    on_error: Literal["skip", "reject", ""] = ""
+    """When it fails on an event: `skip` lets the event go on unchanged, `reject` keeps the original. By default skip,
+    but reject for what protects privacy, which cannot be skipped."""
+    max_us_per_event: Positive = 1_000
+    """Microseconds an event may take, on average; what takes more is disabled (what protects privacy stops the worker).
+    A thousand times what most need: for what is stuck, not for what is slow."""
+
+    def __repr__(self) -> str:
+        """Without its settings: they may hold secrets."""
+        return f"TransformEntry(use={self.use!r}, name={self.name!r})"
+
+
 class Project(Section, frozen=True):
     """A tenant and the tokens its events carry."""
 
@@ -91,6 +115,8 @@ class Project(Section, frozen=True):
     """For people."""
     tokens: list[str] = []
     """What its events carry; several, so that one can be retired. ASCII, at most 64 bytes."""
+    transforms: list[TransformEntry] = []
+    """What its events take after the steps of all projects."""
 
 
 class Commit(Section, frozen=True):
@@ -194,6 +220,10 @@ class Settings(Section, frozen=True):
     topics: Topics = Topics()
     projects: list[Project] = []
     """Whose events are accepted; an event of another token is rejected."""
+    plugins: list[str] = []
+    """Python files with transformations of your own; those of installed packages are found by themselves."""
+    transforms: list[TransformEntry] = []
+    """The steps that events take in accept, in this order."""
     registry: str = ""
     """A folder of .avsc files or the URL of a Confluent-compatible registry; a user and a password in it are shown
     nowhere."""
@@ -219,6 +249,9 @@ class Settings(Section, frozen=True):
     def fingerprint(self) -> str:
         """A short name of what decides about events, noted with every commit."""
         content = msgspec.json.encode(
-            [self.projects, self.limits, self.dedup, self.sessions, self.identity, self.people, self.registry]
+            [
+                *(self.projects, self.limits, self.dedup, self.sessions, self.identity, self.people, self.registry),
+                *(self.plugins, self.transforms),
+            ]
         )
         return hashlib.sha256(content).hexdigest()[:12]

@@ -29,6 +29,7 @@ from pipeline.resolve import (
     with_properties,
     with_sessions,
 )
+from pipeline.transforming import transformed
 from schemas.block import Block
 from schemas.decoding import decode
 from schemas.record import RawBatch
@@ -37,11 +38,13 @@ __all__ = ["accept", "deliver", "describe", "identify", "people", "rename", "res
 
 
 def accept(records: RawBatch, rules: AcceptRules) -> Outcome:
-    """Decode and validate raw records, and send each event to the partition of its distinct id."""
+    """Decode and validate raw records, transform the events, and send each to the partition of its distinct id."""
     verdicts = decode(records, rules.decoding)
     assert len(verdicts) == len(records), "a record was lost or invented while decoding"
+    changed = transformed(verdicts, rules.transforms)
+    assert len(changed.verdicts) == len(records), "a record was lost or invented while transforming"
 
-    return sort_out(records, verdicts, rules)
+    return sort_out(records, changed, rules)
 
 
 def resolve(batch: LogBatch, read: Read, rules: ResolveRules) -> Outcome:

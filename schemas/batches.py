@@ -54,6 +54,8 @@ _SENT = [
     ("unset", pa.binary()),
     ("historical", pa.bool_()),
     ("marks", pa.binary()),
+    ("transforms_applied", pa.string()),
+    ("transforms_failed", pa.string()),
     ("source_log", _UUID),
     ("source_partition", pa.int32()),
     ("source_offset", pa.int64()),

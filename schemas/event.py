@@ -29,6 +29,10 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     historical: bool = False
     marks: bytes = b""
     """What the properties say about person and session (schemas/marks.py); empty for nothing."""
+    applied: str = ""
+    """The transformations that changed it, as name@version, separated by spaces, in their order."""
+    failed: str = ""
+    """Those that failed on it and were skipped."""
     repaired: int = 0
     """How many lone surrogates were replaced by U+FFFD."""
 
@@ -53,6 +57,9 @@ class RejectionCode(StrEnum):
     TOO_DEEP = "too_deep"
     TOO_MANY_PROPERTIES = "too_many_properties"
     TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
+    TRANSFORM_FAILED = "transform_failed"
+    REFUSED_BY_TRANSFORM = "refused_by_transform"
+    SCHEMA_VIOLATION = "schema_violation"
     REFUSED_BY_DESTINATION = "refused_by_destination"
 
 

@@ -11,7 +11,7 @@ from schemas.event import RejectionCode
 from schemas.limits import KEY_BYTES_MIN, Limits
 from schemas.refused import Refused
 
-__all__ = ["parse_json", "check_tree", "encoded"]
+__all__ = ["parse_json", "check_tree", "encoded", "parsed"]
 
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: stays
@@ -33,7 +33,7 @@ def parse_json(text: bytes, limits: Limits, name: str = "the record") -> tuple[A
         raise Refused(RejectionCode.NOT_JSON, f"{name} is not UTF-8 at byte {problem.start}: send UTF-8") from problem
     text, repaired = _repaired(text) if b"\\u" in text else (text, 0)
     try:
-        content = _parsed(text)
+        content = parsed(text)
     except RecursionError as problem:
         raise _too_deep(limits) from problem
     except (msgspec.DecodeError, ValueError) as problem:
@@ -79,7 +79,8 @@ def _too_deep(limits: Limits) -> Refused:
     )
 
 
-def _parsed(text: bytes) -> Any:
+def parsed(text: bytes) -> Any:
+    """The JSON value of a text that has been checked. A number that nothing holds is a msgspec.Raw, spelled as sent."""
     try:
         return msgspec.json.decode(text)
     except msgspec.ValidationError:

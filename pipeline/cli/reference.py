@@ -1,4 +1,5 @@
-"""Writes the generated pages of the documentation: settings, commands, topics, rejection codes, tables.
+"""Writes the generated pages of the documentation: settings, commands, topics, rejection codes, tables,
+transformations.
 
 headrace-docs            writes them
 headrace-docs --check    says which are stale, exit code 1
@@ -15,6 +16,7 @@ import click
 import msgspec
 
 from destinations.clickhouse.reference import tables_page
+from pipeline.cli import transform_pages
 from pipeline.cli.main import COMMANDS, main
 from pipeline.conversion import choices_of, is_section, item_section
 from pipeline.settings import Settings
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
         "cli.md": _commands(),
         "topics.md": _topics(),
         "tables.md": tables_page(),
+        **transform_pages.pages(),
     }
 
 
@@ -44,6 +47,7 @@ def write(folder: Path, check: bool) -> list[str]:
         if not file.exists() or file.read_text() != text:
             stale.append(name)
             if not check:
+                file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
     return stale
 

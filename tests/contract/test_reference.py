@@ -16,11 +16,21 @@ from pipeline.topics import catalogue
 from schemas.event import RejectionCode
 
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES = pages()
 
 
-@pytest.mark.parametrize("name", sorted(pages()))
+@pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_generated_page_is_current(name: str) -> None:
-    assert (DOCS / name).read_text() == pages()[name], "run make docs"
+    file = DOCS / name
+
+    assert file.exists(), "run make docs"
+    assert file.read_text() == PAGES[name], "run make docs"
+
+
+def test_no_page_is_left_of_a_transformation_that_is_gone() -> None:
+    found = {f"transforms/{file.name}" for file in (DOCS / "transforms").glob("*.md")}
+
+    assert found - {*PAGES, "transforms/conformance.md"} == set()
 
 
 def command_of(name: str) -> click.Command:

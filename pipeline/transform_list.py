@@ -1,0 +1,141 @@
+"""From the configuration's lists of transformations to steps that can be called."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from pipeline.conversion import converted
+from pipeline.filters import Filter, FilterRefused
+from pipeline.lookups import LookupTable
+from pipeline.plugins import Offered, Offers
+from pipeline.settings import Settings, TransformEntry
+from pipeline.transforming import Step
+from schemas.outcomes import ConfigError
+from transforms.interface import Transform, TransformConfig
+
+__all__ = ["Opened", "opened_steps", "transform_problems"]
+
+Finding = tuple[tuple[str, ...], str]
+Place = tuple[str, ...]
+STEPS_MAX = 200
+"""Of one list: more is no list that a person keeps in mind."""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """All steps, ready, and what has to be looked after while they are called."""
+
+    steps: Mapping[int, tuple[Step, ...]]
+    budgets: Mapping[str, int]
+    """Microseconds an event may take, by step."""
+    private: frozenset[str]
+    """Steps that protect privacy: without them nothing may pass."""
+    tables: list[LookupTable]
+    transforms: list[Transform[Any]]
+
+    def close(self) -> None:
+        """After the last event."""
+        for transform in self.transforms:
+            transform.close()
+
+
+def transform_problems(settings: Settings) -> Iterator[Finding]:
+    """Everything in the lists that cannot work, as far as that shows without opening anything."""
+    try:
+        offers = Offers(settings.plugins)
+    except ConfigError as problem:
+        yield ("plugins",), problem.message
+        return
+    of_all: set[str] = set()
+    yield from _list_problems(offers, ("transforms",), settings.transforms, of_all)
+    for number, project in enumerate(settings.projects):
+        place = ("projects", str(number), "transforms")
+        yield from _list_problems(offers, place, project.transforms, set(of_all))
+
+
+def _list_problems(offers: Offers, place: Place, entries: list[TransformEntry], names: set[str]) -> Iterator[Finding]:
+    """`names` are those of the steps before; those of these are added."""
+    for index, entry in enumerate(entries):
+        here = (*place, str(index))
+        yield from _entry_problems(offers, here, entry)
+        if _name(entry) in names:
+            yield here, f"{_name(entry)!r} is used twice: give one of the two a `name` of its own"
+        names.add(_name(entry))
+    if len(names) > STEPS_MAX:
+        yield place, f"there are {len(names)} transformations, the limit is {STEPS_MAX}"
+
+
+def opened_steps(settings: Settings, folder: Path) -> Opened:
+    """Import, configure and open every transformation that is used. Raises ConfigError."""
+    offers = Offers(settings.plugins)
+    opened = Opened({}, {}, frozenset(), [], [])
+    steps: dict[int, tuple[Step, ...]] = {}
+    budgets: dict[str, int] = {}
+    private: set[str] = set()
+
+    def ready(entry: TransformEntry) -> Step:
+        offered, config = _configured(offers, entry)
+        tables = {name: LookupTable(source, folder) for name, source in offered.kind.sources(config).items()}
+        try:
+            transform = offered.kind(config, tables)
+        except ValueError as problem:
+            raise ConfigError(f"{_name(entry)}: {problem}") from problem
+        opened.tables.extend(tables.values())
+        opened.transforms.append(transform)
+        budgets[_name(entry)] = entry.max_us_per_event
+        if offered.kind.privacy:
+            private.add(_name(entry))
+        return _step(entry, offered, transform)
+
+    of_all = tuple(ready(entry) for entry in settings.transforms)
+    steps[0] = of_all
+    for project in settings.projects:
+        if project.transforms:
+            steps[project.id] = of_all + tuple(ready(entry) for entry in project.transforms)
+    return Opened(steps, budgets, frozenset(private), opened.tables, opened.transforms)
+
+
+def _step(entry: TransformEntry, offered: Offered, call: Callable[[Any], Any]) -> Step:
+    on_error: Literal["skip", "reject"] = "reject" if offered.kind.privacy or entry.on_error == "reject" else "skip"
+    when = Filter(entry.when) if entry.when else None
+    return Step(name=_name(entry), label=offered.label, call=call, when=when, on_error=on_error)
+
+
+def _name(entry: TransformEntry) -> str:
+    return entry.name or entry.use
+
+
+def _configured(offers: Offers, entry: TransformEntry) -> tuple[Offered, TransformConfig]:
+    problems: list[str] = []
+    offered = offers.find(entry.use)
+    if offered is None:
+        raise ConfigError(f"there is no transformation {entry.use!r}")
+    config = converted(entry.config, offered.kind.Config, (), lambda path, said: problems.append(said))
+    if problems:
+        raise ConfigError(f"{_name(entry)}: {problems[0]}")
+    return offered, config
+
+
+def _entry_problems(offers: Offers, place: Place, entry: TransformEntry) -> Iterator[Finding]:
+    try:
+        offered = offers.find(entry.use)
+    except ConfigError as problem:
+        yield (*place, "use"), problem.message
+        return
+    if offered is None:
+        yield (*place, "use"), f"there is no transformation {entry.use!r}; `headrace transform list` names them"
+        return
+    found: list[Finding] = []
+    converted(entry.config, offered.kind.Config, (*place, "config"), lambda path, said: found.append((path, said)))
+    yield from ((path, f"{'.'.join(path[len(place) :])}: {said}") for path, said in found)
+    if offered.kind.privacy and entry.on_error == "skip":
+        yield (
+            (*place, "on_error"),
+            f"{entry.use} protects privacy: where it fails, events are rejected; remove on_error",
+        )
+    if entry.when:
+        try:
+            Filter(entry.when)
+        except FilterRefused as problem:
+            yield (*place, "when"), f"when: {problem}"

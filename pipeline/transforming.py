@@ -1,0 +1,250 @@
+"""The transformations of accept: every event through the steps that apply to it, in their order.
+
+Steps are called for many events in turn: events of one project and name have the same steps ahead of them, so which
+these are is asked once, and an event that no step applies to costs a look into a dictionary. An event that some step
+renames has other steps ahead of it from there on.
+
+Whatever a step does to one event stays with that event. If it raises, or returns what is no event, its `on_error`
+decides: `skip` lets the event go on as it was, with the step's name in `failed`; `reject` keeps the original.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from pipeline.filters import Filter, FilterFailed
+from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
+from schemas.limits import Limits
+from schemas.open_event import OpenEvent, closed
+from schemas.refused import Refused
+
+__all__ = ["Step", "Tally", "Transformed", "TransformRules", "transformed"]
+
+EVENTS_AT_ONCE = 256
+"""Decoded, they fit into the processor's cache; thousands at once cost three times as much an event."""
+_MESSAGE_CHARS_MAX = 500
+"""Of a message that a step gives: it goes into a column that people read."""
+_EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
+# The text of an exception may hold values of the event: it is not shown.
+
+
+class Step(msgspec.Struct, frozen=True, eq=False):
+    """An entry of the configuration, ready to be called."""
+
+    name: str
+    """How the entry is called in counts: unique in its list."""
+    label: str
+    """What provenance records: name@version."""
+    call: Callable[[OpenEvent], Any]
+    when: Filter | None = None
+    on_error: Literal["skip", "reject"] = "skip"
+
+    def applies(self, project: int, event: str) -> bool | None:
+        """Whether it applies to events of this name; None where that depends on the event."""
+        return True if self.when is None else self.when.by_name(project, event)
+
+
+class TransformRules(msgspec.Struct, frozen=True):
+    """The steps of each project, and what the engine needs to know beside them."""
+
+    steps: Mapping[int, tuple[Step, ...]] = {}
+    """By project; under 0, of all other projects."""
+    limits: Limits = Limits()
+    clock: Callable[[], int] = lambda: 0
+    """Nanoseconds of any origin, to tell what a step costs."""
+    disabled: Collection[str] = frozenset()
+    """Names of steps that have cost too much: they are skipped."""
+
+
+class Tally(msgspec.Struct):
+    """What a step did in a batch."""
+
+    seen: int = 0
+    """Events it was called for."""
+    changed: int = 0
+    failed: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    nanoseconds: int = 0
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+
+class Transformed(msgspec.Struct, frozen=True):
+    """One verdict per verdict that went in, in the same order; and what every step did."""
+
+    verdicts: Sequence[Verdict]
+    tallies: Mapping[str, Tally] = {}
+
+
+def transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transformed:
+    """Take every event through its steps. No step makes it raise."""
+    if not any(rules.steps.values()):
+        return Transformed(verdicts)
+    found: list[Verdict] = []
+    tallies: dict[str, Tally] = {}
+    for start in range(0, len(verdicts), EVENTS_AT_ONCE):
+        found += _Batch(verdicts[start : start + EVENTS_AT_ONCE], rules, tallies).run()
+    return Transformed(found, tallies)
+
+
+class _Batch:
+    def __init__(self, verdicts: Sequence[Verdict], rules: TransformRules, tallies: dict[str, Tally]) -> None:
+        self._rules = rules
+        self._verdicts = list(verdicts)
+        self._open: dict[int, OpenEvent] = {}
+        self._applied: dict[int, list[str]] = {}
+        self._failed: dict[int, list[str]] = {}
+        self._tallies = tallies
+
+    def run(self) -> list[Verdict]:
+        waiting: dict[tuple[int, str, int], list[int]] = defaultdict(list)
+        for index, verdict in enumerate(self._verdicts):
+            if type(verdict) is Event:
+                waiting[verdict.project, verdict.event, 0].append(index)
+        while waiting:
+            (project, event, position), indices = waiting.popitem()
+            for other in self._through(project, event, position, indices):
+                waiting[other[:3]].append(other[3])
+        for index, event_ in self._open.items():
+            self._verdicts[index] = self._closed(index, event_)
+        return self._verdicts
+
+    def _through(self, project: int, event: str, position: int, indices: list[int]) -> list[tuple[int, str, int, int]]:
+        """All steps for events of one name; those that get another name leave, with the step they go on with."""
+        steps = self._steps_of(project)
+        renamed = []
+        for number in range(position, len(steps)):
+            step = steps[number]
+            applies = step.applies(project, event)
+            if applies is False or not indices:
+                continue
+            self._step(step, indices, asks=applies is None)
+            left = []
+            for index in indices:
+                found = self._open.get(index)
+                if found is None or found.event == event:
+                    if type(self._verdicts[index]) is Event:
+                        left.append(index)
+                else:
+                    renamed.append((project, found.event, number + 1, index))
+            indices = left
+        return renamed
+
+    def _step(self, step: Step, indices: list[int], asks: bool) -> None:
+        tally = self._tallies.setdefault(step.name, Tally())
+        events = self._open
+        if step.name in self._rules.disabled:
+            tally.failed += len(indices)
+            for index in indices:
+                self._failed.setdefault(index, []).append(step.label)
+                events.setdefault(index, OpenEvent(self._verdicts[index]))  # type: ignore[arg-type]
+            return
+        call, matches = step.call, step.when.matches if asks and step.when else None
+        started = self._rules.clock()
+        for index in indices:
+            event = events.get(index)
+            if event is None:
+                event = OpenEvent(self._verdicts[index])  # type: ignore[arg-type]
+                events[index] = event
+            try:
+                if matches is not None and not matches(event):
+                    continue
+                tally.seen += 1
+                result = call(event)
+            except Exception as problem:  # noqa: BLE001 - a plugin's bug costs one event, never the batch
+                self._fail(step, tally, index, problem)
+                continue
+            if result is event:
+                continue
+            if type(result) is OpenEvent:
+                tally.changed += 1
+                events[index] = result
+                self._applied.setdefault(index, []).append(step.label)
+            else:
+                self._end(step, tally, index, result)
+        tally.nanoseconds += self._rules.clock() - started
+
+    def _end(self, step: Step, tally: Tally, index: int, result: Any) -> None:
+        """The step has ended the event: dropped or rejected, or something that is nothing of the kind."""
+        try:
+            verdict = _ended(step, result, self._open[index].project)
+        except TypeError as problem:
+            self._fail(step, tally, index, problem)
+            return
+        if type(verdict) is Dropped:
+            tally.dropped += 1
+        else:
+            tally.rejected += 1
+        self._finish(index, verdict)
+
+    def _fail(self, step: Step, tally: Tally, index: int, problem: Exception) -> None:
+        tally.failed += 1
+        if step.on_error == "skip":
+            self._failed.setdefault(index, []).append(step.label)
+        else:
+            self._finish(index, _failure(step, problem, self._open[index].project))
+
+    def _finish(self, index: int, verdict: Rejected | Dropped) -> None:
+        self._verdicts[index] = verdict
+        del self._open[index]
+
+    def _closed(self, index: int, event: OpenEvent) -> Verdict:
+        applied, failed = self._applied.get(index), self._failed.get(index)
+        try:
+            return closed(event, self._rules.limits, " ".join(applied or ()), " ".join(failed or ()))
+        except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
+            return self._one_by_one(self._verdicts[index])  # type: ignore[arg-type]
+
+    def _one_by_one(self, original: Event) -> Verdict:
+        """The same for one event, looked at after every step: so that it is known which one went wrong."""
+        current, whole = OpenEvent(original), original
+        applied: list[str] = []
+        failed: list[str] = []
+        for step in self._steps_of(original.project):
+            if step.applies(original.project, current.event) is False:
+                continue
+            try:
+                if step.name in self._rules.disabled:
+                    failed.append(step.label)
+                    continue
+                if step.when is not None and not step.when.matches(current):
+                    continue
+                result = step.call(current)
+                if type(result) is not OpenEvent:
+                    return _ended(step, result, original.project)
+                whole = closed(result, self._rules.limits)
+            except Exception as problem:  # noqa: BLE001 - as above
+                self._tallies[step.name].failed += 1
+                if step.on_error == "reject":
+                    return _failure(step, problem, original.project)
+                failed.append(step.label)
+                continue
+            if result is not current:
+                applied.append(step.label)
+            current = result
+        return msgspec.structs.replace(whole, applied=" ".join(applied), failed=" ".join(failed))
+
+    def _steps_of(self, project: int) -> tuple[Step, ...]:
+        steps = self._rules.steps.get(project)
+        return self._rules.steps.get(0, ()) if steps is None else steps
+
+
+def _ended(step: Step, result: Any, project: int) -> Rejected | Dropped:
+    """What became of an event that a step has ended. Raises TypeError for what is no answer."""
+    if type(result) is Dropped:
+        return Dropped(step.name, project)
+    if type(result) is Rejected:
+        return Rejected(result.code, f"{step.name}: {result.message}"[:_MESSAGE_CHARS_MAX], project)
+    raise TypeError("a transformation answered with what is no event, no rejection and nothing dropped")
+
+
+def _failure(step: Step, problem: Exception, project: int) -> Rejected:
+    said = str(problem) if isinstance(problem, FilterFailed | Refused) else type(problem).__name__
+    message = _EXCEPTION.format(step=step.name, said=said)[:_MESSAGE_CHARS_MAX]
+    return Rejected(RejectionCode.TRANSFORM_FAILED, message, project)

@@ -1,0 +1,44 @@
+"""The places in an event where named values stand, and one way to rewrite them all."""
+
+from collections.abc import Callable, Collection
+from typing import Any, Literal
+
+from schemas.open_event import OpenEvent
+
+__all__ = ["Part", "ValuePart", "properties_of", "rewritten"]
+
+ValuePart = Literal["properties", "$set", "$set_once"]
+"""Those that have values."""
+Part = Literal["properties", "$set", "$set_once", "$unset"]
+"""The event's properties, and what it does to the person's."""
+
+
+def rewritten(
+    event: OpenEvent,
+    parts: Collection[Part] | Collection[ValuePart],
+    change: Callable[[dict[str, Any]], dict[str, Any] | None],
+    renamed: Callable[[str], str | None] | None = None,
+) -> OpenEvent:
+    """The event with these parts changed; the same event where `change` answers None for all of them.
+
+    `change` answers another dict and leaves the one it got as it is. `renamed` says of a name in `$unset` what it is
+    called now, None if it has to go.
+    """
+    result = event
+    if "properties" in parts and (found := change(properties_of(event))) is not None:
+        result = event._with_properties(found)
+    given: dict[str, Any] = {}
+    if "$set" in parts and (before := event.set) and (found := change(dict(before))) is not None:
+        given["set"] = found
+    if "$set_once" in parts and (before := event.set_once) and (found := change(dict(before))) is not None:
+        given["set_once"] = found
+    if "$unset" in parts and renamed is not None and (names := event.unset):
+        left = tuple(dict.fromkeys(new for name in names if (new := renamed(name)) is not None))
+        if left != names:
+            given["unset"] = left
+    return result.replace(**given) if given else result
+
+
+def properties_of(event: OpenEvent) -> dict[str, Any]:
+    """The properties themselves, to read and never to change: a copy of the view takes seven times a copy of these."""
+    return event._read()

@@ -1,0 +1,161 @@
+"""Which properties a configuration means: by name, by a path into objects and lists, by a pattern.
+
+`email` is the property of that name. `user.email` is the email in the object `user`; a list on the way stands for each
+of its items, and `users.0.email` for the first alone. `*` stands for any characters of a name: `utm_*`, `user.*`.
+A name may have dots itself, so `user.email` also finds the property that is spelled so.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+__all__ = ["GONE", "Paths", "changed", "kept", "paths_of"]
+
+GONE: Final = object()
+"""What a change answers where the value has to go."""
+SEGMENTS_MAX = 8
+"""Of one path. Each has 2**(segments - 1) spellings with dots in its names, and nobody writes longer ones."""
+NAMES_KEPT = 4_096
+"""Names whose match with the patterns is remembered, in each place: senders use the same few hundred."""
+_Rest = tuple[str, ...]
+
+
+class Paths:
+    """What is left of some paths at one place: at the properties, or somewhere inside."""
+
+    __slots__ = ("_exact", "_patterns", "below", "ends", "item", "rests")
+
+    def __init__(self, rests: frozenset[_Rest]) -> None:
+        self.rests = rests
+        self.ends = () in rests
+        """A path leads exactly here."""
+        firsts = {rest[0] for rest in rests if rest}
+        patterns = {first for first in firsts if "*" in first}
+        self._patterns = [(_matcher(first), first) for first in sorted(patterns)]
+        self._exact = firsts - patterns
+        self.below = lru_cache(maxsize=NAMES_KEPT)(self._below)
+        """The paths one name further; None where none of them leads there."""
+        self.item = lru_cache(maxsize=NAMES_KEPT)(self._item)
+        """The paths for an item of a list that stands here."""
+
+    def found(self, content: Mapping[str, Any]) -> list[str]:
+        """The names in an object that some path goes through."""
+        if self._patterns:
+            below = self.below
+            return [name for name in content if below(name) is not None]
+        return [name for name in self._exact if name in content]
+
+    def _below(self, name: str) -> "Paths | None":
+        firsts = {first for matches, first in self._patterns if matches(name)}
+        if name in self._exact:
+            firsts.add(name)
+        if not firsts:
+            return None
+        return _shared(frozenset(rest[1:] for rest in self.rests if rest and rest[0] in firsts))
+
+    def _item(self, number: int) -> "Paths":
+        below = self._below(str(number))
+        return self if below is None else _shared(self.rests | below.rests)
+
+
+def paths_of(texts: Iterable[str]) -> Paths:
+    """The paths as they are written. Raises ValueError for an empty one, and for one with too many dots."""
+    rests: set[_Rest] = set()
+    for text in texts:
+        if not text:
+            raise ValueError("a property's name is empty: name a property, or remove the entry")
+        segments = text.split(".")
+        if not all(segments):
+            rests.add((text,))
+            continue
+        if len(segments) > SEGMENTS_MAX:
+            raise ValueError(f"{text!r} has {len(segments)} parts, the limit is {SEGMENTS_MAX}: name what stands above")
+        rests.update(_spellings(segments))
+    return Paths(frozenset(rests))
+
+
+def changed(content: Mapping[str, Any], paths: Paths, change: Callable[[Any], Any]) -> dict[str, Any] | None:
+    """The content with every meant value replaced by what `change` makes of it, GONE to remove it.
+
+    None where nothing changes: `change` says so by answering the value it got.
+    """
+    result: dict[str, Any] | None = None
+    for name in paths.found(content):
+        value, below = content[name], paths.below(name)
+        assert below is not None
+        new = change(value) if below.ends else _inside(value, below, change)
+        if new is value:
+            continue
+        if result is None:
+            result = dict(content)
+        if new is GONE:
+            del result[name]
+        else:
+            result[name] = new
+    return result
+
+
+def kept(content: Mapping[str, Any], paths: Paths) -> dict[str, Any] | None:
+    """The content with nothing but what is meant; None where that is all of it."""
+    result: dict[str, Any] = {}
+    for name in content if paths._patterns else [name for name in content if name in paths._exact]:
+        below = paths.below(name)
+        if below is not None:
+            value = content[name]
+            left = value if below.ends else _left(value, below)
+            if left is not GONE:
+                result[name] = left
+    same = len(result) == len(content) and all(result[name] is content[name] for name in result)
+    return None if same else result
+
+
+def _inside(value: Any, paths: Paths, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        found = changed(value, paths, change)
+        return value if found is None else found
+    if not isinstance(value, list):
+        return value
+    items = []
+    for number, item in enumerate(value):
+        here = paths.item(number)
+        new = change(item) if here.ends else _inside(item, here, change)
+        if new is not GONE:
+            items.append(new)
+    same = len(items) == len(value) and all(new is old for new, old in zip(items, value, strict=True))
+    return value if same else items
+
+
+def _left(value: Any, paths: Paths) -> Any:
+    """What is meant inside of a value; GONE for nothing."""
+    if isinstance(value, dict):
+        found = kept(value, paths)
+        return value if found is None else found or GONE
+    if not isinstance(value, list):
+        return GONE
+    items = []
+    for number, item in enumerate(value):
+        here = paths.item(number)
+        left = item if here.ends else _left(item, here)
+        if left is not GONE:
+            items.append(left)
+    same = len(items) == len(value) and all(new is old for new, old in zip(items, value, strict=True))
+    return value if same else items or GONE
+
+
+def _spellings(segments: list[str]) -> Iterator[_Rest]:
+    """Every way in which dots may belong to names."""
+    if not segments:
+        yield ()
+    for count in range(1, len(segments) + 1):
+        first = ".".join(segments[:count])
+        for rest in _spellings(segments[count:]):
+            yield (first, *rest)
+
+
+def _matcher(pattern: str) -> Callable[[str], Any]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL).fullmatch
+
+
+_shared = lru_cache(maxsize=NAMES_KEPT)(Paths)
+"""The same rests are the same place, however many names lead to it."""

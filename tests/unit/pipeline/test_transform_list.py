@@ -1,0 +1,156 @@
+"""Lists of transformations: what a configuration says becomes steps, and what cannot work names its line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.configuration import parse
+from pipeline.plugins import Offers
+from pipeline.transform_list import opened_steps
+from pipeline.transforming import TransformRules, transformed
+from schemas.event import Event, Rejected
+from schemas.outcomes import ConfigError
+from transforms.testing import opened
+
+PLUGIN = '''
+from pathlib import Path
+from typing import Annotated
+
+from transforms.interface import LookupSource, OpenEvent, Result, Transform, TransformConfig, about
+
+
+class Config(TransformConfig, frozen=True):
+    names: Annotated[str, about("A file of names, one a line.")]
+    secret: Annotated[str, about("Nobody sees it.", secret=True)] = ""
+
+
+class NameVisitors(Transform[Config]):
+    """Give visitors names."""
+
+    name = "name_visitors"
+    Config = Config
+    version = "3"
+
+    @classmethod
+    def sources(cls, config):
+        return {"names": LookupSource(config.names, lambda path: Path(path).read_text().split())}
+
+    def __call__(self, event: OpenEvent) -> Result:
+        return event.adding({"name": self.lookups["names"].value[0]})
+'''
+
+
+def settings(transforms: list[dict[str, Any]], **more: Any) -> Any:
+    content = {"projects": [{"id": 1, "tokens": ["t"]}], "transforms": transforms, **more}
+    return parse(yaml.safe_dump(content, sort_keys=False), "headrace.yaml", {})
+
+
+def refusal(transforms: list[dict[str, Any]], **more: Any) -> str:
+    with pytest.raises(ConfigError) as problem:
+        settings(transforms, **more)
+    return str(problem.value)
+
+
+def through(found: Any, folder: Path, **said: Any) -> Any:
+    rules = TransformRules(opened_steps(found, folder).steps)
+    return transformed([opened(said)._of], rules).verdicts[0]
+
+
+def test_steps_run_as_configured(tmp_path: Path) -> None:
+    found = settings([{"use": "anonymize_ip", "config": {"v4_bits": 8}, "when": 'event == "e"'}])
+
+    after = through(found, tmp_path, event="e", properties={"$ip": "93.184.216.34"})
+
+    assert isinstance(after, Event)
+    assert after.properties == b'{"$ip":"93.0.0.0"}'
+    assert after.applied == "anonymize_ip@1"
+
+
+def test_a_project_adds_steps_of_its_own(tmp_path: Path) -> None:
+    projects = [{"id": 1, "tokens": ["t"], "transforms": [{"use": "drop_events", "when": 'event == "ping"'}]}]
+    found = settings([{"use": "anonymize_ip"}], projects=projects)
+
+    steps = opened_steps(found, tmp_path).steps
+
+    assert [step.name for step in steps[1]] == ["anonymize_ip", "drop_events"]
+    assert [step.name for step in steps[0]] == ["anonymize_ip"]
+
+
+def test_a_file_may_bring_transformations_with_what_they_look_up(tmp_path: Path) -> None:
+    (tmp_path / "visitors.py").write_text(PLUGIN)
+    (tmp_path / "names.txt").write_text("Ada Bob")
+    entry = {"use": "name_visitors", "config": {"names": str(tmp_path / "names.txt")}}
+
+    after = through(settings([entry], plugins=[str(tmp_path / "visitors.py")]), tmp_path)
+
+    assert isinstance(after, Event)
+    assert (after.properties, after.applied) == (b'{"name":"Ada"}', "name_visitors@3")
+
+
+def test_what_protects_privacy_rejects_where_it_fails(tmp_path: Path) -> None:
+    found = settings([{"use": "anonymize_ip", "when": "properties.n > 3"}])
+
+    assert isinstance(through(found, tmp_path, properties={"n": "text"}), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("transforms", "said"),
+    [
+        ([{"use": "anonymise_ip"}], "headrace.yaml:6: there is no transformation 'anonymise_ip'"),
+        (
+            [{"use": "anonymize_ip", "config": {"bits": 8}}],
+            "headrace.yaml:8: config.bits: 'bits' is not a setting",
+        ),
+        ([{"use": "anonymize_ip", "config": {"v4_bits": 33}}], "headrace.yaml:8: config.v4_bits: Expected `int` <= 32"),
+        (
+            [{"use": "anonymize_ip", "when": "evnt == 'a'"}],
+            "headrace.yaml:7: when: at character 1: 'evnt' is not known",
+        ),
+        ([{"use": "anonymize_ip", "on_error": "skip"}], "headrace.yaml:7: anonymize_ip protects privacy"),
+        ([{"use": "anonymize_ip"}, {"use": "anonymize_ip"}], "'anonymize_ip' is used twice"),
+        ([{"config": {}}], "use must be given"),
+    ],
+)
+def test_what_cannot_work_names_its_line(transforms: list[dict[str, Any]], said: str) -> None:
+    assert said in refusal(transforms)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no file"),
+        ("x = 1", "defines no transformation"),
+        ("import nowhere_at_all", "cannot be imported"),
+        ("from transforms.interface import Transform\nclass T(Transform): pass", "lacks `name`"),
+    ],
+)
+def test_a_file_that_brings_nothing_says_why(tmp_path: Path, content: str | None, said: str) -> None:
+    file = tmp_path / "plugin.py"
+    if content is not None:
+        file.write_text(content)
+
+    assert said in refusal([], plugins=[str(file)])
+
+
+def test_a_lookup_that_is_not_there_refuses_to_start(tmp_path: Path) -> None:
+    (tmp_path / "visitors.py").write_text(PLUGIN)
+    entry = {"use": "name_visitors", "config": {"names": str(tmp_path / "missing.txt")}}
+
+    with pytest.raises(ConfigError, match=r"missing\.txt cannot be read"):
+        opened_steps(settings([entry], plugins=[str(tmp_path / "visitors.py")]), tmp_path)
+
+
+def test_a_secret_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "visitors.py").write_text(PLUGIN)
+    entry = {"use": "name_visitors", "config": {"names": "x", "secret": "s3cret"}}
+
+    assert "s3cret" not in repr(settings([entry], plugins=[str(tmp_path / "visitors.py")]).transforms)
+
+
+def test_names_are_listed_in_order() -> None:
+    names = Offers([]).names()
+
+    assert names == sorted(names)
+    assert {"anonymize_ip", "drop_events"} <= set(names)

@@ -1,0 +1,61 @@
+"""Addresses keep the network: vectors follow the address notations of RFC 4291 and RFC 5952."""
+
+import pytest
+
+from transforms.testing import made, opened, run
+
+VECTORS = [
+    ("93.184.216.34", "93.184.216.0"),
+    (" 93.184.216.34 ", "93.184.216.0"),
+    ("0.0.0.0", "0.0.0.0"),
+    ("255.255.255.255", "255.255.255.0"),
+    ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "2001:db8:85a3::"),
+    ("2001:DB8:85A3:0:0:8A2E:370:7334", "2001:db8:85a3::"),
+    ("::1", "::"),
+    ("::ffff:93.184.216.34", "93.184.216.0"),
+    ("fe80::1%eth0", "fe80::"),
+]
+NO_ADDRESSES = [
+    "",
+    "localhost",
+    "93.184.216",
+    "93.184.216.34:80",
+    "[2001:db8::1]",
+    "93.184.216.34, 10.0.0.1",
+    "012.1.1.1",
+]
+
+
+@pytest.mark.parametrize(("address", "network"), VECTORS)
+def test_an_address_keeps_its_network(address: str, network: str) -> None:
+    assert run("anonymize_ip", {"properties": {"$ip": address}}).properties["$ip"] == network
+
+
+@pytest.mark.parametrize("text", [*NO_ADDRESSES, None, 7, ["93.184.216.34"], {"v4": "93.184.216.34"}])
+def test_what_is_no_address_is_removed(text: object) -> None:
+    assert dict(run("anonymize_ip", {"properties": {"$ip": text, "plan": "pro"}}).properties) == {"plan": "pro"}
+
+
+def test_person_properties_are_cut_as_well() -> None:
+    after = run("anonymize_ip", {"$set": {"$ip": "10.1.2.3"}, "$set_once": {"$ip": "10.1.2.3"}})
+
+    assert (dict(after.set), dict(after.set_once)) == ({"$ip": "10.1.2.0"}, {"$ip": "10.1.2.0"})
+
+
+def test_a_cut_address_stays_as_it_is() -> None:
+    event = opened({"properties": {"$ip": "93.184.216.0"}})
+
+    assert made("anonymize_ip")(event) is event
+
+
+def test_how_much_stays_can_be_set() -> None:
+    after = run("anonymize_ip", {"properties": {"$ip": "93.184.216.34"}}, {"v4_bits": 8})
+
+    assert after.properties["$ip"] == "93.0.0.0"
+
+
+def test_a_property_named_twice_is_cut_once() -> None:
+    config = {"properties": ["$ip", "$ip"]}
+
+    assert dict(run("anonymize_ip", {"properties": {"$ip": "none"}}, config).properties) == {}
+    assert dict(run("anonymize_ip", {"properties": {"$ip": "10.1.2.3"}}, config).properties) == {"$ip": "10.1.2.0"}

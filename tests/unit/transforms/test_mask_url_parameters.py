@@ -1,0 +1,127 @@
+"""Secrets in URLs are masked, however they are spelled."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.testing import made, opened, run
+
+
+def masked(url: Any, **config: Any) -> Any:
+    return run("mask_url_parameters", {"properties": {"$current_url": url}}, config).get("$current_url")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/?token=x&id=1", "https://a.example/?token=masked&id=1"),
+        ("https://a.example/?TOKEN=x", "https://a.example/?TOKEN=masked"),
+        ("https://a.example/?my_token_2=x", "https://a.example/?my_token_2=masked"),
+        ("https://a.example/?t%6Fken=x", "https://a.example/?t%6Fken=masked"),
+        ("https://a.example/?t%256Fken=x", "https://a.example/?t%256Fken=masked"),
+        ("https://a.example/?to\nken=x", "https://a.example/?token=masked"),
+        ("https://a.example/?jwt[]=x&jwt[a]=y", "https://a.example/?jwt[]=masked&jwt[a]=masked"),
+        ("https://a.example/?a=1;token=x;b=2", "https://a.example/?a=masked"),
+        ("https://a.example/?token=x;rest", "https://a.example/?token=masked"),
+        ("https://a.example/?token=x=y==", "https://a.example/?token=masked"),
+        ("https://a.example/?token%3Dx", "https://a.example/?masked"),
+        ("https://a.example/?a=1?token=x", "https://a.example/?a=masked"),
+        ("https://a.example/?to=https%3A%2F%2Fb.example%3Ftoken%3Dx", "https://a.example/?to=masked"),
+        ("https://a.example/?to=https%253A%252F%252Fb.example%253Ftoken%253Dx", "https://a.example/?to=masked"),
+        ("https://a.example/#token=x&a=1", "https://a.example/#token=masked&a=1"),
+        ("https://a.example/#/reset?token=x", "https://a.example/#/reset?token=masked"),
+        ("https://a.example/#token%3Dx", "https://a.example/#masked"),
+        ("https://ada:pw@a.example/", "https://masked@a.example/"),
+        ("https://ada@a.example/", "https://masked@a.example/"),
+        ("https:\\\\ada:p@w@a.example\\b", "https:\\\\masked@a.example\\b"),
+        ("https:ada:pw@a.example", "https:masked@a.example"),
+        ("\x01https://ada:pw@a.example", "\x01https://masked@a.example"),
+        ("//ada:pw@a.example/?token=x", "//masked@a.example/?token=masked"),
+        ("app://ada:pw@open/?token=x", "app://masked@open/?token=masked"),
+        ("/reset?token=x", "/reset?token=masked"),
+        ("?token=x&a=1", "?token=masked&a=1"),
+    ],
+)
+def test_secrets_are_masked(url: str, expected: str) -> None:
+    assert masked(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no url?token=x", "no url"),
+        ("no url#a", "no url"),
+        ("http://[?token=x", "http://["),
+        ("https%3A%2F%2Fa.example%3Ftoken%3Dx", "https%3A%2F%2Fa.example"),
+        ("mailto:ada@example.com?subject=x", "masked@example.com"),
+        ("http://ada:pw@bad host/", "http://masked@bad host/"),
+        ("token=x&a=1", "masked"),
+    ],
+)
+def test_what_is_no_url_loses_its_query(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/?id=1&q=a%2Bb+c",
+        "https://a.example/token=x",
+        "https://a.example//b//c@d",
+        "https://a.example/?q=token",
+        "https://a.example/?token",
+        "https://a.example/#top",
+        "no url",
+        "",
+        None,
+        7,
+        True,
+    ],
+)
+def test_what_hides_nothing_stays(url: object) -> None:
+    event = opened({"properties": {"$current_url": url}})
+
+    assert made("mask_url_parameters")(event) is event
+
+
+def test_lists_and_objects_are_removed() -> None:
+    said = {"$current_url": ["https://a.example/?token=x"], "$referrer": {"a": 1}, "plan": "pro"}
+
+    assert dict(run("mask_url_parameters", {"properties": said}).properties) == {"plan": "pro"}
+
+
+def test_person_properties_are_masked_as_well() -> None:
+    said = {"$initial_referrer": "https://a.example/?token=x"}
+    after = run("mask_url_parameters", {"$set": said, "$set_once": said})
+
+    assert after.set == after.set_once == {"$initial_referrer": "https://a.example/?token=masked"}
+
+
+def test_names_and_the_mask_can_be_set() -> None:
+    assert masked("https://a.example/?token=x&k1=y", parameters=["k*"], mask="-") == "https://a.example/?token=x&k1=-"
+
+
+def test_a_mask_that_would_change_the_url_is_refused() -> None:
+    with pytest.raises(ValueError, match="letters, digits"):
+        made("mask_url_parameters", {"mask": "a&b"})
+
+
+pieces = st.lists(
+    st.sampled_from(
+        ["https://", "a.example", "/", "?", "#", "&", ";", "=", "%", "25", "token", "t%6Fken", "@", ":", " "]
+    )
+)
+
+
+@given(text=st.text() | pieces.map("".join))
+def test_twice_is_once(text: str) -> None:
+    once = masked(text)
+
+    assert masked(once) == once
+
+
+@given(before=pieces.map("".join), name=st.sampled_from(["token", "t%6fken", "t%256Fken", "TOKEN", "a.token"]))
+def test_a_masked_value_is_never_there(before: str, name: str) -> None:
+    assert "s3cret" not in masked(f"https://a.example/{before}?{name}=s3cret")

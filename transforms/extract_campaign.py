@@ -1,0 +1,113 @@
+"""Which campaign and which click brought somebody here, read from the URL of the page they came to."""
+
+from functools import lru_cache
+
+from schemas.percent_encoding import query_pairs
+from schemas.web_address import parsed_address
+from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+
+__all__ = ["ExtractCampaign"]
+
+ADDRESSES_KEPT = 8_192
+"""How many results a worker remembers: some 4 MB; most addresses have no campaign, and the result is empty."""
+_PARAMETERS = (
+    # Google Analytics' campaign parameters
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "utm_id",
+    # Google Ads, and its Display & Video 360
+    "gclid",
+    "gclsrc",
+    "gbraid",
+    "wbraid",
+    "gad_source",
+    "gad_campaignid",
+    "dclid",
+    # Meta, Microsoft, TikTok, X, LinkedIn, Instagram
+    "fbclid",
+    "msclkid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "igshid",
+    # Mailchimp, impact.com, Reddit, Pinterest, Quora, Snapchat, Yandex
+    "mc_cid",
+    "irclid",
+    "rdt_cid",
+    "epik",
+    "qclid",
+    "sccid",
+    "yclid",
+)
+
+
+class Config(TransformConfig, frozen=True):
+    url: Annotated[str, about("The property that holds the URL of the page.")] = "$current_url"
+    parameters: Annotated[
+        tuple[str, ...], about("Query parameters to read, in any case; each becomes the property of this name.")
+    ] = _PARAMETERS
+    prefix: Annotated[str, about("What the names of the properties begin with.")] = ""
+    in_fragment: Annotated[bool, about("Whether parameters after `#` are read too (`#utm_source=…`).")] = False
+
+
+class ExtractCampaign(Transform[Config]):
+    """Read campaign parameters (utm_…) and the click ids of advertising networks from a URL into properties.
+
+    The first value of a parameter that is not empty counts, decoded. A property that was sent is never overwritten;
+    null counts as not sent. Only http and https URLs are read.
+    """
+
+    name = "extract_campaign"
+    Config = Config
+    examples = (
+        Example(
+            says="A campaign and a click",
+            before={"properties": {"$current_url": "https://shop.example/?utm_source=news&utm_medium=Email&gclid=x1"}},
+            after={
+                "properties": {
+                    "$current_url": "https://shop.example/?utm_source=news&utm_medium=Email&gclid=x1",
+                    "utm_source": "news",
+                    "utm_medium": "Email",
+                    "gclid": "x1",
+                }
+            },
+        ),
+        Example(
+            says="What was sent stays",
+            before={"properties": {"$current_url": "https://shop.example/?utm_source=news", "utm_source": "partner"}},
+            after={"properties": {"$current_url": "https://shop.example/?utm_source=news", "utm_source": "partner"}},
+        ),
+    )
+
+    def open(self) -> None:
+        self._names = {name.lower(): self.config.prefix + name for name in self.config.parameters}
+        self._read = lru_cache(maxsize=ADDRESSES_KEPT)(self._campaign)
+
+    def __call__(self, event: OpenEvent) -> Result:
+        properties = event.properties
+        url = properties.get(self.config.url)
+        if not isinstance(url, str):
+            return event
+        found = self._read(url)
+        if not found:
+            return event
+        return event.adding({name: value for name, value in found if properties.get(name) is None})
+
+    def _campaign(self, url: str) -> tuple[tuple[str, str], ...]:
+        address = parsed_address(url)
+        if address is None or not address.scheme.startswith("http"):
+            return ()
+        pairs = query_pairs(address.query or "")
+        if self.config.in_fragment and address.fragment:
+            # Applications that name their pages after `#` put the query after a `?` there.
+            before, mark, after = address.fragment.partition("?")
+            pairs += query_pairs(after if mark else before)
+        found: dict[str, str] = {}
+        for name, value in pairs:
+            wanted = self._names.get(name.lower())
+            if wanted and value:
+                found.setdefault(wanted, value)
+        return tuple(found.items())

@@ -1,0 +1,106 @@
+"""Objects inside of properties become properties of their own, which every report can use."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from schemas.event_parts import ValuePart, rewritten
+from schemas.property_paths import Paths, paths_of
+from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+
+__all__ = ["FlattenProperties"]
+
+
+class Config(TransformConfig, frozen=True):
+    properties: Annotated[tuple[str, ...], about("Only these: names, or patterns such as `user*`. Empty: all.")] = ()
+    leave: Annotated[tuple[str, ...], about("Not these; names or patterns. Those of SDKs keep their form.")] = ("$*",)
+    separator: Annotated[str, about("What stands between two names.", min_length=1, max_length=4)] = "."
+    depth: Annotated[int, about("How many levels are taken apart; deeper ones stay objects.", ge=1, le=64)] = 8
+    lists: Annotated[Literal["keep", "index"], about("Keep lists, or make their positions names, from 0 on.")] = "keep"
+    conflict: Annotated[
+        Literal["keep", "overwrite"],
+        about("Where a new name is taken: keep the whole property as it was, or replace what has the name."),
+    ] = "keep"
+    parts: Annotated[tuple[ValuePart, ...], about("Where in the event they are flattened.")] = ("properties",)
+
+
+class FlattenProperties(Transform[Config]):
+    """Turn `{"user": {"plan": "pro"}}` into `{"user.plan": "pro"}`, or with another separator into `user_plan`.
+
+    Lists stay as they are, with the objects in them, or with `lists: index` become `items.0.sku`. Objects and lists
+    without anything in them stay as values, so that it is still visible that they were sent.
+
+    Two properties may end up with one name (`{"user": {"plan": 1}, "user.plan": 2}`). With `conflict: keep`, the
+    property stays an object, with all that is in it; with `overwrite`, what was inside of the object counts.
+    """
+
+    name = "flatten_properties"
+    Config = Config
+    examples = (
+        Example(
+            says="Names with dots; lists stay",
+            before={"properties": {"user": {"plan": "pro", "team": {"size": 3}}, "tags": ["a"], "price": 9}},
+            after={"properties": {"user.plan": "pro", "user.team.size": 3, "tags": ["a"], "price": 9}},
+        ),
+        Example(
+            says="Names with underscores, one level, lists as well",
+            config={"separator": "_", "depth": 1, "lists": "index"},
+            before={"properties": {"cart": {"items": [{"sku": 1}], "total": {"eur": 9}}, "tags": ["a", "b"]}},
+            after={
+                "properties": {"cart_items": [{"sku": 1}], "cart_total": {"eur": 9}, "tags_0": "a", "tags_1": "b"},
+            },
+        ),
+        Example(
+            says="A name that is taken",
+            before={"properties": {"user": {"plan": "pro"}, "user.plan": "free"}},
+            after={"properties": {"user": {"plan": "pro"}, "user.plan": "free"}},
+        ),
+    )
+
+    def open(self) -> None:
+        config = self.config
+        self._only = paths_of(config.properties)
+        self._leave = paths_of(config.leave)
+        self._kinds: tuple[type, ...] = (dict, list) if config.lists == "index" else (dict,)
+        self._keeps = config.conflict == "keep"
+
+    def __call__(self, event: OpenEvent) -> Result:
+        return rewritten(event, self.config.parts, self._flattened)
+
+    def _flattened(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        kinds = self._kinds
+        found = [name for name, value in content.items() if type(value) in kinds and value and self._meant(name)]
+        if not found:
+            return None
+        whole = dict(content)
+        for name in found:
+            pairs: list[tuple[str, Any]] = []
+            self._take_apart(name, content[name], self.config.depth, pairs)
+            if self._keeps and _conflicts(name, pairs, whole):
+                continue
+            if name in whole and whole[name] is content[name]:
+                del whole[name]
+            whole.update(pairs)
+        return None if whole == content else whole
+
+    def _meant(self, name: str) -> bool:
+        return (not self.config.properties or _names(self._only, name)) and not _names(self._leave, name)
+
+    def _take_apart(self, name: str, value: Any, depth: int, pairs: list[tuple[str, Any]]) -> None:
+        """`value` has something in it and may be taken apart."""
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for inner, content in items:
+            path = f"{name}{self.config.separator}{inner}"
+            if depth > 1 and content and type(content) in self._kinds:
+                self._take_apart(path, content, depth - 1, pairs)
+            else:
+                pairs.append((path, content))
+
+
+def _conflicts(name: str, pairs: list[tuple[str, Any]], whole: Mapping[str, Any]) -> bool:
+    names = {path for path, _ in pairs}
+    return len(names) < len(pairs) or any(path in whole and path != name for path in names)
+
+
+def _names(paths: Paths, name: str) -> bool:
+    found = paths.below(name)
+    return found is not None and found.ends

@@ -1,0 +1,84 @@
+"""Only properties that somebody named are stored."""
+
+from schemas.event_parts import Part, rewritten
+from schemas.property_paths import kept, paths_of
+from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+
+__all__ = ["KeepProperties"]
+
+
+class Config(TransformConfig, frozen=True):
+    properties: Annotated[tuple[str, ...], about("Which: names, paths such as `user.plan`, patterns such as `utm_*`.")]
+    parts: Annotated[tuple[Part, ...], about("Where in the event everything else is removed.")] = (
+        "properties",
+        "$set",
+        "$set_once",
+    )
+    needed: Annotated[tuple[str, ...], about("Stays in the properties as well: who it was, and in which visit.")] = (
+        "$anon_distinct_id",
+        "alias",
+        "$session_id",
+        "$process_person_profile",
+    )
+
+
+class KeepProperties(Transform[Config]):
+    """Keep the properties that you name, and remove all others: what a sender adds later is not stored unasked.
+
+    A path keeps what it names, with all that is inside, and of the objects and lists around it nothing else:
+    `guests.name` leaves a list of guests with their names. `*` stands for any characters of a name. A property whose
+    name has dots in it is found as well.
+
+    Headrace itself reads four properties to tell people and visits apart. They stay unless you give another list in
+    `needed`; without them, nobody is recognized after logging in. Everything else that begins with `$` has to be named.
+    Names in `$unset` stay unless you list that part.
+    """
+
+    name = "keep_properties"
+    Config = Config
+    privacy = True
+    examples = (
+        Example(
+            says="Named ones, some inside of a list; what identity needs stays",
+            config={"properties": ["plan", "utm_*", "guests.name"]},
+            before={
+                "event": "$identify",
+                "properties": {
+                    "$anon_distinct_id": "laptop-7f3a",
+                    "$ip": "93.184.216.34",
+                    "plan": "pro",
+                    "utm_source": "news",
+                    "guests": [{"name": "Bob", "phone": "+1"}],
+                },
+                "$set": {"email": "ada@example.com", "plan": "pro"},
+            },
+            after={
+                "properties": {
+                    "$anon_distinct_id": "laptop-7f3a",
+                    "plan": "pro",
+                    "utm_source": "news",
+                    "guests": [{"name": "Bob"}],
+                },
+                "$set": {"plan": "pro"},
+            },
+        ),
+        Example(
+            says="Not even the session of the sender",
+            config={"properties": ["plan"], "needed": ["$anon_distinct_id", "alias"], "parts": ["properties"]},
+            before={"properties": {"$session_id": "s1", "plan": "pro"}, "$set": {"name": "Ada"}},
+            after={"properties": {"plan": "pro"}, "$set": {"name": "Ada"}},
+        ),
+    )
+
+    def open(self) -> None:
+        self._properties = paths_of((*self.config.properties, *self.config.needed))
+        self._person = paths_of(self.config.properties)
+        self._of_event = frozenset(self.config.parts) & {"properties"}
+        self._of_person = frozenset(self.config.parts) - {"properties"}
+
+    def __call__(self, event: OpenEvent) -> Result:
+        result = rewritten(event, self._of_event, lambda content: kept(content, self._properties))
+        return rewritten(result, self._of_person, lambda content: kept(content, self._person), self._unset)
+
+    def _unset(self, name: str) -> str | None:
+        return name if self._person.below(name) is not None else None

@@ -1,0 +1,181 @@
+"""Where a visit came from: a search, a social network, a mail, an advertisement, the site itself, or nowhere known."""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from publicsuffixlist import PublicSuffixList
+
+from schemas.known_referrers import KnownSource, ReferrerIndex, built_in_places
+from schemas.percent_encoding import query_pairs
+from schemas.web_address import WebAddress, parsed_address
+from transforms.interface import Annotated, Example, LookupSource, OpenEvent, Result, Transform, TransformConfig, about
+
+__all__ = ["ParseReferrer"]
+
+ADDRESSES_KEPT = 8_192
+"""How many results a worker remembers: some 8 MB; most visits come from the same few places and pages."""
+_LIST = "referrers"
+_DIRECT = ("", "$direct")
+"""What browsers and product analytics libraries send where nobody referred."""
+
+
+class Config(TransformConfig, frozen=True):
+    referrer: Annotated[str, about("The property that holds the URL of the page before.")] = "$referrer"
+    page: Annotated[str, about("The property that holds the URL of this page, to know what is internal.")] = (
+        "$current_url"
+    )
+    domain: Annotated[str, about("Where the host of the page before goes; empty: nowhere.")] = "$referring_domain"
+    medium: Annotated[str, about("Where the medium goes; empty: nowhere.")] = "$referrer_medium"
+    source: Annotated[str, about("Where the name of the source goes (Google, Facebook); empty: nowhere.")] = (
+        "$referrer_source"
+    )
+    term: Annotated[str, about("Where the search term goes; empty: nowhere.")] = "$referrer_term"
+    internal_domains: Annotated[
+        tuple[str, ...], about("Domains that are this site as well; their subdomains count.")
+    ] = ()
+    file: Annotated[
+        str,
+        about(
+            "A file or address with more sources, which go before the built-in ones: JSON, medium → name → "
+            "`domains` and `parameters`, as Snowplow publishes it."
+        ),
+    ] = ""
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    domains: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
+
+
+class ParseReferrer(Transform[Config]):
+    """Tell where a visit came from: host, medium, source and search term.
+
+    The medium is `search`, `social`, `email`, `paid`, `ai` (assistants), `internal` (the same registered domain as
+    this page, or one of `internal_domains`), `direct` (the referrer is empty) or `unknown`. Some 400 sources are
+    known; `file` adds newer ones. Hosts are registered domains by the public suffix list.
+
+    Without the property nothing is added; a property that was sent is never overwritten, null counts as not sent.
+    Search engines keep the term to themselves more often than not.
+    """
+
+    name = "parse_referrer"
+    Config = Config
+    examples = (
+        Example(
+            says="A search",
+            before={"properties": {"$referrer": "https://www.google.co.uk/search?q=event+pipeline"}},
+            after={
+                "properties": {
+                    "$referrer": "https://www.google.co.uk/search?q=event+pipeline",
+                    "$referring_domain": "www.google.co.uk",
+                    "$referrer_medium": "search",
+                    "$referrer_source": "Google",
+                    "$referrer_term": "event pipeline",
+                }
+            },
+        ),
+        Example(
+            says="The same site",
+            config={"domain": ""},
+            before={"properties": {"$referrer": "https://blog.shop.example/", "$current_url": "https://shop.example/"}},
+            after={
+                "properties": {
+                    "$referrer": "https://blog.shop.example/",
+                    "$current_url": "https://shop.example/",
+                    "$referrer_medium": "internal",
+                }
+            },
+        ),
+    )
+
+    @classmethod
+    def sources(cls, config: Any) -> dict[str, LookupSource]:
+        """The operator's list, if there is one."""
+        return {_LIST: LookupSource(config.file, read_list)} if config.file else {}
+
+    def open(self) -> None:
+        self._suffixes = _suffixes()
+        self._internal = frozenset(name.lower().strip(".") for name in self.config.internal_domains)
+        self._index = ReferrerIndex(built_in_places())
+        self._answers = lru_cache(maxsize=ADDRESSES_KEPT)(self._answer)
+
+    def __call__(self, event: OpenEvent) -> Result:
+        properties = event.properties
+        referrer = properties.get(self.config.referrer, 0)
+        if not isinstance(referrer, str):
+            if referrer is not None:
+                return event
+            referrer = ""
+        if self.lookups and self.lookups[_LIST].value is not self._index:
+            self._index = self.lookups[_LIST].value
+            self._answers.cache_clear()
+        page = properties.get(self.config.page)
+        found = self._answers(referrer, page if isinstance(page, str) else "")
+        return event.adding({name: value for name, value in found if properties.get(name) is None})
+
+    def _answer(self, referrer: str, page: str) -> tuple[tuple[str, str], ...]:
+        config = self.config
+        if referrer.strip() in _DIRECT:
+            return ((config.medium, "direct"),) if config.medium else ()
+        address = parsed_address(referrer)
+        answer = {config.medium: "unknown"}
+        if address is not None and address.host:
+            answer = {config.domain: address.host, **self._of(address, page)}
+        answer.pop("", None)
+        return tuple(answer.items())
+
+    def _of(self, address: WebAddress, page: str) -> dict[str, str]:
+        config = self.config
+        if self._is_internal(address.host, page):
+            return {config.medium: "internal"}
+        source = self._index.find(address.host, address.path)
+        if source is None:
+            return {config.medium: "unknown"}
+        said = {config.medium: source.medium, config.source: source.name}
+        term = _term(source, address.query or "")
+        return {**said, config.term: term} if term else said
+
+    def _is_internal(self, host: str, page: str) -> bool:
+        if any(host == domain or host.endswith("." + domain) for domain in self._internal):
+            return True
+        here = parsed_address(page) if page else None
+        return here is not None and here.host != "" and self._registered(here.host) == self._registered(host)
+
+    def _registered(self, host: str) -> str:
+        """The domain somebody registered; an address, a bare name or a public suffix stands for itself."""
+        if host.startswith("[") or host.replace(".", "").isdigit():
+            return host
+        registered: str | None = self._suffixes.privatesuffix(host.removesuffix("."))
+        return registered or host
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    # Read once however many entries of the configuration use it: it has ten thousand rules.
+    return PublicSuffixList()
+
+
+def _term(source: KnownSource, query: str) -> str:
+    if not (source.parameters and query):
+        return ""
+    said: dict[str, str] = {}
+    for name, value in query_pairs(query):
+        said.setdefault(name, value)
+    return next((said[name] for name in source.parameters if said.get(name)), "")
+
+
+def read_list(path: str) -> ReferrerIndex:
+    """The built-in sources and those of a file, which go before them. Raises OSError and ValueError."""
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        media: dict[str, Any] = msgspec.json.decode(content, type=dict[str, dict[str, _Listed]])
+    except msgspec.DecodeError as problem:
+        raise ValueError(f"it is not JSON of medium, name, domains and parameters: {problem}") from None
+    places = built_in_places()
+    for medium, names in media.items():
+        for name, listed in names.items():
+            source = KnownSource(medium, name, listed.parameters)
+            places.update(dict.fromkeys((domain.lower() for domain in listed.domains), source))
+    return ReferrerIndex(places)

@@ -1,0 +1,96 @@
+"""Properties get the names that your reports use."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from schemas.event_parts import Part, rewritten
+from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+
+__all__ = ["RenameProperties"]
+
+
+class Config(TransformConfig, frozen=True):
+    names: Annotated[dict[str, str], about("From the old name to the new one.", min_length=1)]
+    conflict: Annotated[
+        Literal["keep", "overwrite"], about("Where the new name is taken: keep both as they are, or the old one wins.")
+    ] = "keep"
+    parts: Annotated[tuple[Part, ...], about("Where in the event they are renamed.")] = ("properties",)
+
+    def __post_init__(self) -> None:
+        for old, new in self.names.items():
+            if not old or not new:
+                raise ValueError(
+                    f"names: {old!r} becomes {new!r}: neither may be empty; to remove, use filter_properties"
+                )
+            if old == new:
+                raise ValueError(f"names: {old!r} becomes itself: remove the entry")
+
+
+class RenameProperties(Transform[Config]):
+    """Give properties other names, so that what two applications call differently is one.
+
+    All names are looked up in the event as it came: `{a: b, b: a}` swaps the two, and `{a: b, b: c}` shifts them.
+    Names are taken literally, dots included, and only what stands at the top of a part is renamed. A null is a value.
+
+    Where the new name is taken by a property that is not renamed itself, `conflict` decides: `keep` leaves both as they
+    are, so nothing is lost; `overwrite` puts the renamed one in its place. Of two that get the same name, the first in
+    the configuration counts with `keep`, the last with `overwrite`. In `$unset`, names are renamed without asking.
+    """
+
+    name = "rename_properties"
+    Config = Config
+    examples = (
+        Example(
+            says="One name for what two applications send; nothing is lost",
+            config={"names": {"userPlan": "plan", "user_plan": "plan"}},
+            before={"properties": {"userPlan": "pro", "user_plan": "free"}},
+            after={"properties": {"plan": "pro", "user_plan": "free"}},
+        ),
+        Example(
+            says="The renamed one wins, also for the person",
+            config={"names": {"mail": "email"}, "conflict": "overwrite", "parts": ["properties", "$set", "$unset"]},
+            before={"properties": {"mail": "new@example.com", "email": "old@example.com"}, "$set": {"mail": "m@x.org"}},
+            after={"properties": {"email": "new@example.com"}, "$set": {"email": "m@x.org"}},
+        ),
+    )
+
+    def open(self) -> None:
+        self._pairs = tuple(self.config.names.items())
+        self._keeps = self.config.conflict == "keep"
+
+    def __call__(self, event: OpenEvent) -> Result:
+        return rewritten(event, self.config.parts, self._renamed, self._unset)
+
+    def _renamed(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        moves = [(old, new) for old, new in self._pairs if old in content]
+        if not moves:
+            return None
+        if self._keeps:
+            moves = _free(moves, content)
+            if not moves:
+                return None
+        result = dict(content)
+        for old, _ in moves:
+            del result[old]
+        for old, new in moves:
+            result[new] = content[old]
+        return result
+
+    def _unset(self, name: str) -> str:
+        return self.config.names.get(name, name)
+
+
+def _free(moves: list[tuple[str, str]], content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Those whose new name is not taken. One that stays where it is takes its name, so it may stop others."""
+    while True:
+        leaving = {old for old, _ in moves}
+        taken: set[str] = set()
+        free = []
+        for old, new in moves:
+            if new in taken or (new in content and new not in leaving):
+                continue
+            taken.add(new)
+            free.append((old, new))
+        if len(free) == len(moves):
+            return free
+        moves = free
