@@ -89,6 +89,12 @@ class LogReader:
             else:
                 return int(low), int(high)
 
+    def since(self, topic: str, partition: int, timestamp_ms: int) -> int:
+        """The offset of the first record that is not older; the log's end where there is none."""
+        asked = [TopicPartition(topic, partition, timestamp_ms)]
+        found = int(self._consumer.offsets_for_times(asked, timeout=10)[0].offset)
+        return found if found >= 0 else self.end(topic, partition)[1]
+
     def position(self, place: Place) -> int:
         """The offset after the last record handed over, control records counted; negative before the first."""
         return int(self._consumer.position([TopicPartition(*place)])[0].offset)

@@ -17,6 +17,7 @@ COMMANDS = {
     "sql": "Ask ClickHouse.",
     "session": "Show visits, or work them out again.",
     "person": "Show who somebody is and why, or split a wrong merge.",
+    "transform": "List, try out, compare and write transformations.",
     "audit": "Prove that every event is accounted for.",
     "migrate": "Bring the tables up to date.",
     "lint": "Check the configuration.",
