@@ -59,6 +59,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     pages: list[Named]
     hours: list[Hour]
     statuses: list[Named]
+    findings: list[tuple[str, list[Named]]] = []
+    """What transformations found, under its title."""
     top_people: list[Person]
     rejections: list[Rejection]
 
@@ -74,6 +76,9 @@ def render(report: Report, width: int) -> RenderableType:
         parts += [Rule("Top pages", align="left"), _bars(report.pages, width, "cyan")]
     if report.statuses:
         parts += [Rule("Answers", align="left"), _bars(report.statuses, width, "magenta")]
+    for title, found in report.findings:
+        if found:
+            parts += [Rule(title, align="left"), _bars(found, width, "green")]
     if report.top_people:
         parts += [Rule(f"People: {report.people:,}, the busiest", align="left"), _people(report.top_people)]
     rejected = sum(found.records for found in report.rejections)

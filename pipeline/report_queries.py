@@ -38,6 +38,18 @@ _REJECTIONS = """
     SELECT code, stage, count() AS records, any(message)
     FROM rejected_events FINAL GROUP BY code, stage ORDER BY records DESC, code LIMIT {limit:UInt32}
 """
+_FOUND = """
+    SELECT JSONExtractString(properties, {name:String}) AS found, count() AS events
+    FROM events_resolved WHERE found != '' GROUP BY found ORDER BY events DESC, found LIMIT {limit:UInt32}
+"""
+FINDINGS = (
+    ("Bots", "$bot_name"),
+    ("Browsers of all others", "$browser"),
+    ("Operating systems of all others", "$os"),
+    ("Where they came from", "$referrer_source"),
+    ("Campaigns", "utm_source"),
+)
+"""What transformations find, and the property that they put it in."""
 _TOTALS = "SELECT count(), uniqExact(project, person_id) FROM events_resolved"
 
 
@@ -57,10 +69,15 @@ def ask(settings: Settings, rows: int = 10) -> Report:
                 Person(name, count, _utc(first), _utc(last))
                 for name, count, first, last in _rows(client, _PEOPLE, {"limit": 5})
             ],
+            findings=[(title, _named(client, name)) for title, name in FINDINGS],
             rejections=[Rejection(*row) for row in _rows(client, _REJECTIONS, limit)],
         )
     finally:
         client.close()
+
+
+def _named(client: Any, name: str) -> list[Named]:
+    return [Named(*row) for row in _rows(client, _FOUND, {"name": name, "limit": 6})]
 
 
 def _rows(client: Any, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -156,6 +156,8 @@ class BrokerResult(Found, frozen=True):
     event_bytes: int
     hops: dict[str, HopRun] = {}
     floor: HopRun | None = None
+    accept_with_transforms: HopRun | None = None
+    """accept alone on the same events, with three transformations that look at all of them."""
     path: PathRun | None = None
     freshness_ms: Freshness | None = None
     """At half of what the path takes on a backlog."""
@@ -172,6 +174,10 @@ class BrokerResult(Found, frozen=True):
         found = {hop.replace("-", "_"): round(run.cpu_s / self.events * 1e6, 2) for hop, run in self.hops.items()}
         if self.hops:
             found["total"] = round(sum(run.cpu_s for run in self.hops.values()) / self.events * 1e6, 2)
+        if self.hops and self.accept_with_transforms:
+            more = self.accept_with_transforms.cpu_s - self.hops["accept"].cpu_s
+            found["accept_with_transforms"] = self.accept_with_transforms.cpu_s_per_million
+            found["total_with_transforms"] = round(found["total"] + more / self.events * 1e6, 2)
         if self.floor:
             found["floor"] = self.floor.cpu_s_per_million
         return found

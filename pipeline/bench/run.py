@@ -14,7 +14,7 @@ import msgspec
 from pipeline.bench.floor import measure_floor
 from pipeline.bench.freshness import run_freshness
 from pipeline.bench.generator import expected, records
-from pipeline.bench.hops import run_hops, run_path, start_all
+from pipeline.bench.hops import run_hop, run_hops, run_path, start_all
 from pipeline.bench.hostile import run_hostile
 from pipeline.bench.idle import run_idle
 from pipeline.bench.merging import run_merging
@@ -23,12 +23,14 @@ from pipeline.bench.recovery import run_recovery
 from pipeline.bench.result import BrokerResult, Freshness, Report
 from pipeline.bench.stall import run_stall
 from pipeline.bench.stand import BrokerKind, Stand
-from pipeline.settings import Settings
+from pipeline.settings import Settings, TransformEntry
 
 __all__ = ["Plan", "run_benchmark", "PARTS", "Tell"]
 
-PARTS = ("hops", "path", "freshness", "stall", "recovery", "hostile", "idle")
+PARTS = ("hops", "path", "freshness", "stall", "recovery", "hostile", "transforms", "idle")
 """hops with the floor; freshness and stall need path and bring it along."""
+TRANSFORMS = ("split_url", "extract_campaign", "anonymize_ip")
+"""Three that look at every event: two add properties, one changes one."""
 LIBRARIES = ("headrace", "faust-streaming", "confluent-kafka", "msgspec", "pyarrow", "clickhouse-connect", "chdb")
 Tell = Callable[[str], None]
 
@@ -101,6 +103,12 @@ def _measure(stand: Stand, plan: Plan, tell: Tell) -> BrokerResult:
         tell(f"{stand.kind}: floor, then accept, resolve and deliver, each alone")
         floor = measure_floor(settings, count)
         found = msgspec.structs.replace(found, floor=floor, hops=run_hops(stand, settings, count))
+    if "transforms" in parts:
+        tell(f"{stand.kind}: accept with {', '.join(TRANSFORMS)}")
+        steps = [TransformEntry(use=name) for name in TRANSFORMS]
+        settings = msgspec.structs.replace(stand.installation("transforms"), transforms=steps)
+        stand.fill(settings, records(count))
+        found = msgspec.structs.replace(found, accept_with_transforms=run_hop(stand, settings, "accept", count))
     if {"path", "freshness", "stall"} & set(parts):
         found = _measure_path(found, stand, plan, tell)
     if "recovery" in parts:

@@ -56,6 +56,10 @@ def _hops(found: BrokerResult) -> str:
     rows = [_hop_row(hop, run, cost[hop.replace("-", "_")]) for hop, run in found.hops.items()]
     ratio = found.ratio_to_floor()
     rows.append(("**total**", f"**{cost['total']:.1f}**", "", ""))
+    if found.accept_with_transforms:
+        three = "accept with three transformations"
+        rows.append(_hop_row(three, found.accept_with_transforms, cost["accept_with_transforms"]))
+        rows.append(("**total with them**", f"**{cost['total_with_transforms']:.1f}**", "", ""))
     if found.floor:
         rows.append(_hop_row("floor: fetch and decode only", found.floor, cost["floor"]))
     if ratio is not None:

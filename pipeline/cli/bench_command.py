@@ -27,7 +27,9 @@ __all__ = ["entry"]
     show_default=True,
     help="Which broker the path runs on.",
 )
-@click.option("--only", multiple=True, help="A part alone: hops, path, freshness, stall, recovery, hostile, idle.")
+@click.option(
+    "--only", multiple=True, help="A part alone: hops, path, freshness, stall, recovery, hostile, transforms, idle."
+)
 @click.option("--seconds", default=30.0, show_default=True, help="How long freshness, stall and idle are watched.")
 @click.option("--keys", default=1_000_000, show_default=True, help="State keys that recovery reads back.")
 @click.option(

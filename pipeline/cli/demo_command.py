@@ -1,5 +1,6 @@
 """`headrace demo`: everything, on a real access log, with a report and the proof that nothing was lost."""
 
+import os
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["entry"]
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "data" / "weblog-2015-05.log.gz"
+CONFIGURATION = Path(__file__).parents[2] / "examples" / "demo.yaml"
 SITE = "http://semicomplete.com"
 QUERYABLE_WITHIN_S = 60.0
 _GO_ON = """
@@ -56,6 +58,7 @@ def entry(stop: bool, file: Path, site: str, yes: bool, as_json: bool, config: P
     started_s = time.monotonic()
     tell = (lambda _: None) if as_json else say
     started = RunFile.read() is None
+    config = config or _own_configuration()
     if started:
         tell("Starting the broker, ClickHouse and the hops …")
         start_detached(config, silent=as_json)
@@ -85,6 +88,13 @@ def entry(stop: bool, file: Path, site: str, yes: bool, as_json: bool, config: P
         say("Everything goes on running. headrace down stops it; its data stay in .headrace.")
     if report.unaccounted or report.pending or wrong:
         raise SystemExit(EXIT_BAD)
+
+
+def _own_configuration() -> Path | None:
+    """The demo's, unless there is one in this folder or in the environment."""
+    from pipeline.configuration import DEFAULT_NAME
+
+    return None if Path(DEFAULT_NAME).exists() or os.environ.get("HEADRACE_CONFIG") else CONFIGURATION
 
 
 def _ask(settings: "Settings", site: str, as_json: bool) -> None:

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["entry"]
 
+DATA_DAYS_MAX = 180
+"""Browsers come out monthly, and new bots weekly: after half a year such a list knows little of what is new."""
+
 
 @command("headrace lint --config headrace.yaml")
 def entry(as_json: bool, config: Path | None) -> None:
-    """Check the whole configuration without starting or asking anything.
+    """Check the whole configuration without starting anything or asking a broker.
 
     Everything that is wrong is listed, each with its file and line or its variable. Exit code 1 when there is any.
+    What transformations go by is read, and its age told.
     """
     from pipeline.configuration import examine
     from pipeline.configuration_rules import advice
@@ -30,6 +34,8 @@ def entry(as_json: bool, config: Path | None) -> None:
     if settings is not None:
         problems += _unusable_files(settings)
     hints = advice(settings) if settings is not None else []
+    if settings is not None and not problems:
+        hints += _opened(settings, problems)
     if as_json:
         show_json(_document(settings, problems, hints))
     else:
@@ -50,6 +56,27 @@ def _unusable_files(settings: "Settings") -> list[ConfigError]:
         Registry(settings.registry)
     except ConfigError as problem:
         found.append(problem)
+    return found
+
+
+def _opened(settings: "Settings", problems: list[ConfigError]) -> list[str]:
+    """How old the data are that transformations go by; what keeps one from opening becomes a problem."""
+    from datetime import UTC, date, datetime
+
+    from pipeline.transform_list import opened_steps
+
+    try:
+        opened = opened_steps(settings, Path(settings.store.path) / "lookups")
+    except ConfigError as problem:
+        problems.append(ConfigError(problem.message, "transforms"))
+        return []
+    today = datetime.now(UTC).date()
+    found = []
+    for transform in opened.transforms:
+        for file in transform.data():
+            days = (today - date.fromisoformat(file.made_on)).days
+            old = ": renew it" if days > DATA_DAYS_MAX else ""
+            found.append(f"{transform.name} goes by {file.name}, {file.version}, which is {days} days old{old}")
     return found
 
 

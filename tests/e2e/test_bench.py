@@ -13,13 +13,14 @@ HEAD = {"cpu_s_per_million", "ratio_to_floor", "events_per_s", "freshness_ms", "
 
 
 def test_cost_freshness_and_idling_are_measured_on_the_embedded_broker(tmp_path: Path) -> None:
-    parts = ("--only", "hops", "--only", "freshness", "--only", "idle")
+    parts = ("--only", "hops", "--only", "transforms", "--only", "freshness", "--only", "idle")
 
     found = _bench(tmp_path, "--broker", "embedded", "--events", "3000", "--seconds", "2", *parts)
 
     assert found.keys() >= HEAD
     assert found["cpu_s_per_million"].keys() == {
-        *("accept", "resolve", "identify", "people", "deliver_clickhouse", "total", "floor")
+        *("accept", "resolve", "identify", "people", "deliver_clickhouse", "total", "floor"),
+        *("accept_with_transforms", "total_with_transforms"),
     }
     assert found["freshness_ms"]["probes"] > 0
     assert found["brokers"]["embedded"]["merging_ms"]["longest"] > 0
