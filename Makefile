@@ -17,22 +17,24 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	$(BIN)/headrace demo
 
-# Every test, including those on a real Apache Kafka started from its Maven artifacts.
+# Every test, including those on a real Apache Kafka started from its Maven artifacts. Those that start processes run
+# one after the other: each has the machine to itself.
 test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -q -n 2 -m "not e2e"
+	$(BIN)/pytest -m e2e
 
-# What to run before every commit: format, lint, types, import contracts, fast tests. Under a minute.
+# What to run before every commit: format, lint, types, import contracts, fast tests; a tenth of the histories.
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	$(BIN)/pytest -q -m "not e2e"
+	HEADRACE_HISTORIES=2000 $(BIN)/pytest -q -n 2 -m "not e2e"
 
 # The fault loops, hundreds of times, and a million histories of people: LOOPS=300 HISTORIES=1000000 make soak.
 LOOPS ?= 300

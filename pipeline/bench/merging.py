@@ -15,7 +15,6 @@ from schemas.outcomes import Retry
 
 __all__ = ["run_merging"]
 
-LOGINS = 15
 ONE_EVERY_S = 1.0
 WATCHED_S = 5.0
 """So long after its login a device goes on sending."""
@@ -25,7 +24,7 @@ QUERYABLE_WITHIN_S = 60.0
 _EVENT = "bench_merge"
 
 
-def run_merging(settings: Settings, load_per_s: int) -> Merging:
+def run_merging(settings: Settings, load_per_s: int, logins: int) -> Merging:
     """Log in on new devices, one a second, under a load of so many events a second. All workers must be running.
 
     The answer is the time from a login to the device's first event that was stamped with the user's person. Raises
@@ -33,7 +32,7 @@ def run_merging(settings: Settings, load_per_s: int) -> Merging:
     """
     load = Load(settings, load_per_s)
     load.start()
-    devices = _Devices(load)
+    devices = _Devices(load, logins)
     try:
         devices.play()
     finally:
@@ -41,7 +40,7 @@ def run_merging(settings: Settings, load_per_s: int) -> Merging:
     waits_ms = sorted(devices.waits_ms(_stamped(settings, devices.sent)))
     return Merging(
         load_per_s=round(load.rate()),
-        merges=LOGINS,
+        merges=logins,
         p50=percentile(waits_ms, 50),
         longest=percentile(waits_ms, 100),
         watched_every_ms=EVENT_EVERY_S * 1000,
@@ -51,18 +50,19 @@ def run_merging(settings: Settings, load_per_s: int) -> Merging:
 class _Devices:
     """Devices of nobody, each of which somebody logs in on."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, logins: int) -> None:
         self.sent: dict[str, tuple[int, float]] = {}
         """By uuid: the number of the device, and when."""
         self._load = load
+        self._logins = logins
         self._run = uuid.uuid4().hex[:12]
         self._logged_in_s: list[float] = []
 
     def play(self) -> None:
         """Send it all, at its time."""
         began_s = time.monotonic()
-        while (passed_s := time.monotonic() - began_s) < LOGINS * ONE_EVERY_S + WATCHED_S:
-            if len(self._logged_in_s) < min(LOGINS, passed_s / ONE_EVERY_S):
+        while (passed_s := time.monotonic() - began_s) < self._logins * ONE_EVERY_S + WATCHED_S:
+            if len(self._logged_in_s) < min(self._logins, passed_s / ONE_EVERY_S):
                 self._log_in(len(self._logged_in_s))
             for number, since_s in enumerate(self._logged_in_s):
                 if time.monotonic() - since_s < WATCHED_S:

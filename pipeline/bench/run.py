@@ -50,6 +50,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float = 30.0
     parts: Collection[str] = PARTS
 
+    @property
+    def logins(self) -> int:
+        """How many merges are watched: one every two seconds that freshness is watched for."""
+        return max(2, round(self.freshness_s / 2))
+
 
 def run_benchmark(
     plan: Plan, brokers: Sequence[BrokerKind], folder: Path, date: str, tell: Tell
@@ -133,13 +138,13 @@ def _measure_path(found: BrokerResult, stand: Stand, plan: Plan, tell: Tell) -> 
         tell(f"{stand.kind}: {path.events_per_s:,} events/s with everything on this machine")
         if "freshness" in plan.parts and stand.kind == "kafka":
             freshness, light = _freshness(settings, path.events_per_s, plan)
-            merging = run_merging(settings, path.events_per_s // 2)
+            merging = run_merging(settings, path.events_per_s // 2, plan.logins)
     if "freshness" in plan.parts and stand.kind == "embedded":
         fresh = stand.installation("fresh")
         with ExitStack() as everyone:
             start_all(stand, fresh, everyone)
             freshness, light = _freshness(fresh, plan.embedded_per_s, plan)
-            merging = run_merging(fresh, plan.embedded_per_s // 2)
+            merging = run_merging(fresh, plan.embedded_per_s // 2, plan.logins)
     if "stall" in plan.parts:
         tell(f"{stand.kind}: deliver with a ClickHouse that hangs")
         stall = run_stall(stand, settings, count, plan.stall_s)
