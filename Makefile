@@ -17,15 +17,17 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	$(BIN)/headrace demo
 
-# Every test, including those on a real Apache Kafka started from its Maven artifacts. Those that start processes run
-# one after the other: each has the machine to itself.
+# Every test, including those on a real Apache Kafka started from its Maven artifacts. Two at a time, for most of it is
+# waiting for processes; those of the brokers come first and alone, because they fetch what the others start.
+BROKERS := tests/e2e/test_apache_kafka.py tests/e2e/test_embedded_broker.py
 test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n 2 -m "not e2e"
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest $(BROKERS)
+	$(BIN)/pytest -n 2 --dist loadfile -m e2e $(addprefix --ignore=,$(BROKERS))
 
 # What to run before every commit: format, lint, types, import contracts, fast tests; a tenth of the histories.
 check: install

@@ -131,13 +131,13 @@ class Place:
         (folder / "partners.txt").write_text("example.org\n")
         (folder / "fragile.py").write_text(FRAGILE)
 
-    def run(self, *words: str, given: str = "") -> str:
+    def run(self, *words: str, given: str = "", code: int = 0) -> str:
         command = [sys.executable, "-m", "pipeline.cli.main", *words]
         done = subprocess.run(
             command, cwd=self.folder, env=self._environment, input=given, capture_output=True, text=True, timeout=150
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
 
     def python(self, script: str, *words: str) -> str:
         command = [sys.executable, "-c", script, *words]
@@ -202,6 +202,22 @@ def test_what_is_hashed_can_still_be_joined_by(place: Place) -> None:
     digest = hmac.new(KEY.encode(), PHONE.encode(), "sha256").hexdigest()
     assert json.loads(row["properties"])["phone"] == digest
     assert json.loads(row["set"])["phone"] == json.loads(person["properties"])["phone"] == digest
+
+
+def test_recorded_events_tell_what_another_list_would_change(place: Place) -> None:
+    steps = [step for step in CONFIGURATION["transforms"] if step["use"] not in ("anonymize_ip", "drop_events")]
+    (place.folder / "other.yaml").write_text(yaml.safe_dump({**CONFIGURATION, "transforms": steps}))
+
+    found = json.loads(place.run("transform", "diff", "--with", "other.yaml", "--since", "1h", "--json"))
+    gated = place.run("transform", "diff", "--with", "other.yaml", "--since", "1h", "--fail-on", "added", code=1)
+
+    assert (found["records"], found["added"], found["dropped"], found["failed_on"]) == (6, 1, 0, [])
+    assert found["fates"] == [{"now": "dropped by drop_events", "then": "moved", "events": 1}]
+    assert found["fields"]["properties.$ip"]["changed"] == 2
+    assert found["fields"]["$set.$ip"]["examples"] == [
+        {"event": "set", "now": '"93.184.216.0"', "then": f'"{ADDRESS}"'}
+    ]
+    assert "there are events added" in gated
 
 
 def test_a_secret_is_nowhere_at_all(place: Place) -> None:

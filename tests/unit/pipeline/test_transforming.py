@@ -9,7 +9,9 @@ import pytest
 
 from pipeline.filters import Filter
 from pipeline.transforming import Step, Tally, Transformed, TransformRules, transformed
+from schemas import open_event
 from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
+from schemas.json_text import parsed
 from schemas.limits import Limits
 from schemas.open_event import OpenEvent
 from transforms.interface import DROPPED, refused
@@ -199,3 +201,14 @@ def test_time_is_taken_by_the_clock_it_is_given() -> None:
     found = through([event(), event()], step("s", adding(b=1)), clock=lambda: next(ticks))
 
     assert found.tallies["s"] == Tally(seen=2, changed=2, nanoseconds=1_000)
+
+
+def test_properties_are_decoded_once_and_only_where_a_step_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    monkeypatch.setattr(open_event, "parsed", lambda text: decoded.append(text) or parsed(text))
+    looks = step("looks", lambda e: e.adding({"seen": e.get("n")}), 'event == "a"')
+    again, blind = step("again", adding(hit=1), 'event == "a" && properties.n > 0'), step("blind", lambda e: e)
+
+    through([event("a", n=1), event("b", n=2)], looks, again, blind)
+
+    assert decoded == [b'{"n":1}']
