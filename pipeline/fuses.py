@@ -39,7 +39,7 @@ class Fuses:
                 self._judge(name, tally)
 
     def _judge(self, name: str, tally: Tally) -> None:
-        called = max(1, tally.seen)
+        called = max(1, tally.asked)
         if tally.nanoseconds < LEAST_NS or tally.nanoseconds <= called * self._budgets[name] * 1_000:
             self._strikes[name] = 0
             return

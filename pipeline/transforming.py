@@ -30,6 +30,10 @@ _EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
 # The text of an exception may hold values of the event: it is not shown.
 
 
+class Disabled(Exception):
+    """The step has cost too much: it fails on every event until the worker starts again."""
+
+
 class Step(msgspec.Struct, frozen=True, eq=False):
     """An entry of the configuration, ready to be called."""
 
@@ -40,6 +44,9 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     call: Callable[[OpenEvent], Any]
     when: Filter | None = None
     on_error: Literal["skip", "reject"] = "skip"
+    private: bool = False
+    """It keeps something from being stored: what it has looked at is written anew, even where it changed nothing, for
+    it has seen only the last of several properties of one name."""
 
     def applies(self, project: int, event: str) -> bool | None:
         """Whether it applies to events of this name; None where that depends on the event."""
@@ -61,6 +68,8 @@ class TransformRules(msgspec.Struct, frozen=True):
 class Tally(msgspec.Struct):
     """What a step did in a batch."""
 
+    asked: int = 0
+    """Events of which its filter was asked, or that it was called for without one."""
     seen: int = 0
     """Events it was called for."""
     changed: int = 0
@@ -100,6 +109,8 @@ class _Batch:
         self._open: dict[int, OpenEvent] = {}
         self._applied: dict[int, list[str]] = {}
         self._failed: dict[int, list[str]] = {}
+        self._guarded: set[int] = set()
+        """Events that a private step was asked about."""
         self._tallies = tallies
 
     def run(self) -> list[Verdict]:
@@ -138,26 +149,25 @@ class _Batch:
 
     def _step(self, step: Step, indices: list[int], asks: bool) -> None:
         tally = self._tallies.setdefault(step.name, Tally())
-        events = self._open
-        if step.name in self._rules.disabled:
-            tally.failed += len(indices)
-            for index in indices:
-                self._failed.setdefault(index, []).append(step.label)
-                events.setdefault(index, OpenEvent(self._verdicts[index]))  # type: ignore[arg-type]
-            return
+        tally.asked += len(indices)
+        events, verdicts = self._open, self._verdicts
+        for index in indices:
+            if index not in events:
+                events[index] = OpenEvent(verdicts[index])  # type: ignore[arg-type]
+        if step.private:
+            self._guarded.update(indices)
         call, matches = step.call, step.when.matches if asks and step.when else None
+        if step.name in self._rules.disabled:
+            call = _disabled
         started = self._rules.clock()
         for index in indices:
-            event = events.get(index)
-            if event is None:
-                event = OpenEvent(self._verdicts[index])  # type: ignore[arg-type]
-                events[index] = event
+            event = events[index]
             try:
                 if matches is not None and not matches(event):
                     continue
                 tally.seen += 1
                 result = call(event)
-            except Exception as problem:  # noqa: BLE001 - a plugin's bug costs one event, never the batch
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's bug costs one event, never the batch
                 self._fail(step, tally, index, problem)
                 continue
             if result is event:
@@ -174,7 +184,7 @@ class _Batch:
         """The step has ended the event: dropped or rejected, or something that is nothing of the kind."""
         try:
             verdict = _ended(step, result, self._open[index].project)
-        except TypeError as problem:
+        except (TypeError, ValueError) as problem:
             self._fail(step, tally, index, problem)
             return
         if type(verdict) is Dropped:
@@ -183,7 +193,7 @@ class _Batch:
             tally.rejected += 1
         self._finish(index, verdict)
 
-    def _fail(self, step: Step, tally: Tally, index: int, problem: Exception) -> None:
+    def _fail(self, step: Step, tally: Tally, index: int, problem: BaseException) -> None:
         tally.failed += 1
         if step.on_error == "skip":
             self._failed.setdefault(index, []).append(step.label)
@@ -197,7 +207,8 @@ class _Batch:
     def _closed(self, index: int, event: OpenEvent) -> Verdict:
         applied, failed = self._applied.get(index), self._failed.get(index)
         try:
-            return closed(event, self._rules.limits, " ".join(applied or ()), " ".join(failed or ()))
+            met = " ".join(applied or ()), " ".join(failed or ())
+            return closed(event, self._rules.limits, *met, anew=index in self._guarded)
         except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
             return self._one_by_one(self._verdicts[index])  # type: ignore[arg-type]
 
@@ -206,21 +217,21 @@ class _Batch:
         current, whole = OpenEvent(original), original
         applied: list[str] = []
         failed: list[str] = []
+        anew = False
         for step in self._steps_of(original.project):
             if step.applies(original.project, current.event) is False:
                 continue
+            tally = self._tallies.setdefault(step.name, Tally())
+            anew = anew or step.private
             try:
-                if step.name in self._rules.disabled:
-                    failed.append(step.label)
-                    continue
                 if step.when is not None and not step.when.matches(current):
                     continue
-                result = step.call(current)
+                result = (_disabled if step.name in self._rules.disabled else step.call)(current)
                 if type(result) is not OpenEvent:
-                    return _ended(step, result, original.project)
-                whole = closed(result, self._rules.limits)
-            except Exception as problem:  # noqa: BLE001 - as above
-                self._tallies[step.name].failed += 1
+                    return self._ended_alone(step, tally, result, original.project)
+                whole = closed(result, self._rules.limits, anew=anew)
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - as above
+                tally.failed += 1
                 if step.on_error == "reject":
                     return _failure(step, problem, original.project)
                 failed.append(step.label)
@@ -230,21 +241,34 @@ class _Batch:
             current = result
         return msgspec.structs.replace(whole, applied=" ".join(applied), failed=" ".join(failed))
 
+    def _ended_alone(self, step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dropped:
+        verdict = _ended(step, result, project)
+        if type(verdict) is Dropped:
+            tally.dropped += 1
+        else:
+            tally.rejected += 1
+        return verdict
+
     def _steps_of(self, project: int) -> tuple[Step, ...]:
         steps = self._rules.steps.get(project)
         return self._rules.steps.get(0, ()) if steps is None else steps
 
 
+def _disabled(event: OpenEvent) -> OpenEvent:
+    raise Disabled
+
+
 def _ended(step: Step, result: Any, project: int) -> Rejected | Dropped:
-    """What became of an event that a step has ended. Raises TypeError for what is no answer."""
+    """What became of an event that a step has ended. Raises TypeError or ValueError for what is no answer."""
     if type(result) is Dropped:
         return Dropped(step.name, project)
     if type(result) is Rejected:
-        return Rejected(result.code, f"{step.name}: {result.message}"[:_MESSAGE_CHARS_MAX], project)
+        message = f"{step.name}: {result.message}"[:_MESSAGE_CHARS_MAX]
+        return Rejected(RejectionCode(result.code), message.encode(errors="replace").decode(), project)
     raise TypeError("a transformation answered with what is no event, no rejection and nothing dropped")
 
 
-def _failure(step: Step, problem: Exception, project: int) -> Rejected:
+def _failure(step: Step, problem: BaseException, project: int) -> Rejected:
     said = str(problem) if isinstance(problem, FilterFailed | Refused) else type(problem).__name__
     message = _EXCEPTION.format(step=step.name, said=said)[:_MESSAGE_CHARS_MAX]
     return Rejected(RejectionCode.TRANSFORM_FAILED, message, project)

@@ -182,34 +182,46 @@ class OpenEvent:
 _PROPERTIES = frozenset({"properties"})
 _MARKED = frozenset({"properties", "event"})
 """What an event's marks are read from."""
-_NAMES = frozenset({"event", "distinct_id"})
+_NAMES = frozenset({"event", "distinct_id", "unset"})
+_TOO_LARGE = "the event has {} bytes after its transformations, the limit is {} (limits.event_bytes)"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values without others inside."""
 _encode = msgspec.json.Encoder().encode
 
 
-def closed(event: OpenEvent, limits: Limits, applied: str = "", failed: str = "") -> Event:
+def closed(event: OpenEvent, limits: Limits, applied: str = "", failed: str = "", *, anew: bool = False) -> Event:
     """The event as it goes on: what was changed is written, checked against the limits and marked anew.
 
-    `applied` and `failed` are what it has met, as Event keeps them.
+    `applied` and `failed` are what it has met, as Event keeps them. With `anew` everything is written, so that of
+    several properties of one name none is left but the one that was looked at.
 
     Raises Refused where it breaks a limit, and TypeError, ValueError or RecursionError for what JSON does not have.
     """
-    changed = event._changed
+    changed, of = event._changed, event._of
     fields: dict[str, Any] = {}
     if applied or failed:
         fields = {"applied": applied, "failed": failed}
-    if "properties" in changed:
-        fields["properties"] = _text(event._properties, limits, event._nested)
-    if "set" in changed:
-        fields["set"] = _text(event._set, limits, event._nested) if event._set else b""
-    if "set_once" in changed:
-        fields["set_once"] = _text(event._set_once, limits, event._nested) if event._set_once else b""
+    if anew or "properties" in changed:
+        fields["properties"] = _text(event._read(), limits, event._nested)
+    if "set" in changed or (anew and of.set):
+        fields["set"] = _text(event.set, limits, event._nested) if event.set else b""
+    if "set_once" in changed or (anew and of.set_once):
+        fields["set_once"] = _text(event.set_once, limits, event._nested) if event.set_once else b""
     if changed & _NAMES:
-        _check(event._of, limits)
-    if changed & _MARKED:
-        fields["marks"] = _marks(event, fields.get("properties", event._of.properties))
-    return msgspec.structs.replace(event._of, **fields) if fields else event._of
+        _check(of, limits)
+    if anew or changed & _MARKED:
+        fields["marks"] = _marks(event, fields.get("properties", of.properties))
+    if not fields:
+        return of
+    result = msgspec.structs.replace(of, **fields)
+    _weigh(result, limits)
+    return result
+
+
+def _weigh(event: Event, limits: Limits) -> None:
+    parts = len(event.properties) + len(event.set) + len(event.set_once) + len(event.unset)
+    if parts > limits.event_bytes:
+        raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(parts, limits.event_bytes))
 
 
 def _marks(event: OpenEvent, properties: bytes) -> bytes:
@@ -221,19 +233,17 @@ def _marks(event: OpenEvent, properties: bytes) -> bytes:
 
 
 def _text(content: Any, limits: Limits, nested: bool) -> bytes:
+    content = content if type(content) is dict else dict(content)
     text = _encode(content)
     if len(text) > limits.event_bytes:
-        raise Refused(
-            RejectionCode.TOO_LARGE,
-            f"the event has {len(text)} bytes after its transformations, the limit is {limits.event_bytes} "
-            "(limits.event_bytes)",
-        )
+        raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(len(text), limits.event_bytes))
     if nested or len(text) > limits.keys * KEY_BYTES_MIN:
         check_tree(content, limits)
     return text
 
 
 def _check(event: Event, limits: Limits) -> None:
+    """What was put in place of names. Raises UnicodeEncodeError for half of a surrogate pair."""
     for name, value, most in (
         ("event", event.event, limits.event_name_chars),
         ("distinct_id", event.distinct_id, limits.distinct_id_chars),
@@ -242,6 +252,10 @@ def _check(event: Event, limits: Limits) -> None:
             raise Refused(
                 RejectionCode.WRONG_TYPE, f"a transformation made {name} something else than 1 to {most} characters"
             )
+        value.encode()
+    names = msgspec.json.decode(event.unset) if event.unset else []
+    if len(names) > limits.keys or not all(isinstance(name, str) for name in names):
+        raise Refused(RejectionCode.WRONG_TYPE, f"a transformation made $unset no list of at most {limits.keys} names")
 
 
 def _content(event: OpenEvent) -> tuple[Any, ...]:

@@ -32,6 +32,8 @@ TRUE = [
     "!has(properties.missing) || properties.missing == 1",
     '"properties.plan == 1" == "properties.plan == 1" && properties.plan == "pro"',
     'properties.plan == "pro" || properties.missing == 1',
+    "properties.seats == 3 && // it's ours\n properties.plan == 'pro'",
+    'properties.seats == 3 && """it"s""" != "" && properties.plan == "pro"',
 ]
 FALSE = [
     'event == "other"',
@@ -115,3 +117,13 @@ def test_only_the_properties_that_are_asked_for_must_be_values_that_a_filter_kno
     assert Filter('properties.plan == "pro" && "plan" in properties').matches(event)
     with pytest.raises(FilterFailed):
         Filter("size(properties) == 2").matches(event)
+
+
+def test_why_a_filter_fails_tells_nothing_of_the_event() -> None:
+    event = opened({"properties": {"d": "ada@example.com", "n": 2**63 - 1}})
+
+    for expression in ('duration(properties.d) > duration("1s")', "properties.n + 1 > 5", "size(properties.n) > 1"):
+        with pytest.raises(FilterFailed) as failure:
+            Filter(expression).matches(event)
+        assert "ada" not in str(failure.value)
+        assert "9223" not in str(failure.value)

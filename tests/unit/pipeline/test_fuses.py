@@ -7,9 +7,9 @@ import pytest
 from pipeline.fuses import STRIKES, FuseBlown, Fuses
 from pipeline.transforming import Tally
 
-SLOW = Tally(seen=100, nanoseconds=100 * 1_001_000)
-IN_TIME = Tally(seen=100, nanoseconds=100 * 999_000)
-SMALL = Tally(seen=1, nanoseconds=40_000_000)
+SLOW = Tally(asked=100, nanoseconds=100 * 1_001_000)
+IN_TIME = Tally(asked=100, nanoseconds=100 * 999_000)
+SMALL = Tally(asked=1, nanoseconds=40_000_000)
 
 
 def watched(*tallies: Tally, private: bool = False) -> Fuses:
@@ -42,3 +42,7 @@ def test_what_was_done_adds_up() -> None:
     fuses = watched(Tally(seen=1, changed=1), Tally(seen=2, dropped=1))
 
     assert fuses.totals["step"] == Tally(seen=3, changed=1, dropped=1)
+
+
+def test_events_that_the_filter_left_out_count() -> None:
+    assert not watched(*[Tally(asked=5_000, seen=0, nanoseconds=100_000_000)] * STRIKES, private=True).blown

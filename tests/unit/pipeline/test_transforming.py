@@ -1,5 +1,6 @@
 """The engine: steps in their order, whatever they do, and every event in exactly one place."""
 
+import sys
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -15,7 +16,7 @@ from schemas.json_text import parsed
 from schemas.limits import Limits
 from schemas.open_event import OpenEvent
 from transforms.interface import DROPPED, refused
-from transforms.testing import opened
+from transforms.testing import made, opened
 
 Call = Callable[[OpenEvent], Any]
 
@@ -103,7 +104,7 @@ def test_dropped_and_rejected_events_end_there_and_are_counted_under_the_name_of
     assert found.verdicts[0] == Dropped("drop", 1)
     assert found.verdicts[1] == Rejected(RejectionCode.REFUSED_BY_TRANSFORM, "refuse: n is two: send another", 1)
     assert properties(found.verdicts[2])["marked"]
-    assert found.tallies["mark"] == Tally(seen=1, changed=1)
+    assert found.tallies["mark"] == Tally(asked=1, seen=1, changed=1)
     assert (found.tallies["drop"].dropped, found.tallies["refuse"].rejected) == (1, 1)
 
 
@@ -192,7 +193,7 @@ def test_a_disabled_step_is_skipped_and_named() -> None:
     found = through([event(), event()], step("slow", adding(b=1)), disabled={"slow"})
 
     assert [(properties(one), one.failed) for one in found.verdicts if isinstance(one, Event)] == [({}, "slow@1")] * 2
-    assert found.tallies["slow"] == Tally(failed=2)
+    assert found.tallies["slow"] == Tally(asked=2, seen=2, failed=2)
 
 
 def test_time_is_taken_by_the_clock_it_is_given() -> None:
@@ -200,7 +201,7 @@ def test_time_is_taken_by_the_clock_it_is_given() -> None:
 
     found = through([event(), event()], step("s", adding(b=1)), clock=lambda: next(ticks))
 
-    assert found.tallies["s"] == Tally(seen=2, changed=2, nanoseconds=1_000)
+    assert found.tallies["s"] == Tally(asked=2, seen=2, changed=2, nanoseconds=1_000)
 
 
 def test_properties_are_decoded_once_and_only_where_a_step_looks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,3 +213,68 @@ def test_properties_are_decoded_once_and_only_where_a_step_looks(monkeypatch: py
     through([event("a", n=1), event("b", n=2)], looks, again, blind)
 
     assert decoded == [b'{"n":1}']
+
+
+@pytest.mark.parametrize("place", ["properties", "set", "set_once"])
+def test_what_a_guard_has_looked_at_goes_on_without_the_other_properties_of_one_name(place: str) -> None:
+    text = b'{"$ip":"93.184.216.34","a":1,"$ip":"93.184.216.0"}'
+    twice = msgspec.structs.replace(event(), **{place: text})
+    guard = Step("guard", "guard@1", made("anonymize_ip"), None, "reject", private=True)
+
+    [after] = through([twice], guard).verdicts
+    [alone] = through([twice], guard, step("bad", adding(b=object()))).verdicts
+
+    for found in (after, alone):
+        assert isinstance(found, Event)
+        assert getattr(found, place) == b'{"$ip":"93.184.216.0","a":1}'
+
+
+def test_a_step_that_is_only_met_one_by_one_costs_no_batch() -> None:
+    steps = (
+        step("rename", lambda e: e.replace(event="x" * 300)),
+        step("old", lambda e: DROPPED, 'event.startsWith("a") && properties.n > 10'),
+    )
+
+    [failed, dropped] = through([event("a", n="text"), event("a", n=11)], *steps).verdicts
+
+    assert isinstance(failed, Event)
+    assert failed.failed == "rename@1 old@1"
+    assert dropped == Dropped("old", 1)
+
+
+def test_a_disabled_step_marks_only_what_its_filter_matches() -> None:
+    found = through([event(n=1), event(n=2)], step("s", adding(b=1), "properties.n == 1"), disabled={"s"})
+
+    assert [one.failed for one in found.verdicts if isinstance(one, Event)] == ["s@1", ""]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda e: Rejected("no_such_code", "x"),  # type: ignore[arg-type]
+        lambda e: e.replace(event="half \ud800"),
+        lambda e: e.replace(distinct_id="half \ud800"),
+        lambda e: e.replace(unset=["a", 1]),
+        lambda e: sys.exit(3),
+    ],
+)
+def test_no_answer_of_a_plugin_takes_down_the_batch(answer: Call) -> None:
+    [after] = through([event(a=1)], step("plugin", answer)).verdicts
+
+    assert isinstance(after, Event)
+    assert (properties(after), after.failed) == ({"a": 1}, "plugin@1")
+
+
+def test_half_a_surrogate_pair_in_a_message_is_replaced() -> None:
+    [after] = through([event()], step("plugin", lambda e: refused("half \ud800"))).verdicts
+
+    assert isinstance(after, Rejected)
+    assert after.message == "plugin: half ?"
+
+
+def test_all_parts_of_an_event_count_together() -> None:
+    large = step("large", lambda e: e.replace(set={"a": "x" * 60}, properties={"b": "x" * 60}), on_error="reject")
+
+    [after] = through([event()], large, limits=Limits(event_bytes=100)).verdicts
+
+    assert isinstance(after, Rejected)
