@@ -27,7 +27,7 @@ test: install
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n 2 -m "not e2e"
 	$(BIN)/pytest $(BROKERS)
-	$(BIN)/pytest -n 2 --dist loadfile -m e2e $(addprefix --ignore=,$(BROKERS))
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m e2e $(addprefix --ignore=,$(BROKERS))
 
 # What to run before every commit: format, lint, types, import contracts, fast tests; a tenth of the histories.
 check: install

@@ -112,7 +112,7 @@ for name, found in found_topics(settings, names).items():
                 print("topic:" + name)
 client = new_client(settings.clickhouse)
 for (name,) in client.query("SELECT name FROM system.tables WHERE database = currentDatabase()").result_rows:
-    if sys.argv[1] in repr(client.query(f"SELECT * FROM {name}").result_rows):
+    if sys.argv[1] in client.raw_query(f"SELECT * FROM {name}", fmt="JSONEachRow").decode():
         print("table:" + name)
 """
 

@@ -79,7 +79,7 @@ def older(warehouse: Warehouse) -> Warehouse:
 def test_a_database_of_an_earlier_version_is_brought_up_to_date(older: Warehouse) -> None:
     fresh = Warehouse(older.config.url)
 
-    assert [migration.version for migration in migrate(older.config)] == [4, 5]
+    assert [migration.version for migration in migrate(older.config)] == [4, 5, 6]
     Log(older).events(event(2, NOON + 1, NOON), event(3, NOON, session="named"))
 
     found = older.ask("SELECT session_id, session_given FROM events_resolved ORDER BY uuid")
