@@ -29,17 +29,24 @@ def converted(value: Any, kind: Any, path: tuple[str, ...], complain: Complain) 
 def _section(content: dict[str, Any], kind: Any, path: tuple[str, ...], complain: Complain) -> Any:
     known = {field.name: field for field in msgspec.structs.fields(kind)}
     values = {}
+    wrong: list[str] = []
+
+    def noted(place: tuple[str, ...], said: str) -> None:
+        wrong.append(said)
+        complain(place, said)
+
     for key, value in content.items():
         if key in known:
-            values[key] = converted(value, known[key].type, (*path, key), complain)
+            values[key] = converted(value, known[key].type, (*path, key), noted)
             continue
         close = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]!r}?" if close else "docs/configuration.md lists them"
-        complain((*path, key), f"{key!r} is not a setting; {hint}")
+        noted((*path, key), f"{key!r} is not a setting; {hint}")
     missing = [name for name, field in known.items() if field.required and name not in values]
     if missing:
-        complain(path, f"{', '.join(missing)} must be given")
-        return None
+        noted(path, f"{', '.join(missing)} must be given")
+    if wrong:
+        return None  # Its own check would see values that are none.
     try:
         return kind(**values)
     except ValueError as problem:

@@ -108,6 +108,22 @@ def test_what_protects_privacy_rejects_where_it_fails(tmp_path: Path) -> None:
             [{"use": "anonymize_ip", "when": "evnt == 'a'"}],
             "headrace.yaml:7: when: at character 1: 'evnt' is not known",
         ),
+        (
+            [{"use": "detect_bots", "config": {"ignore": "http-library"}}],
+            "headrace.yaml:8: config.ignore: Expected `array`, got `str`",
+        ),
+        (
+            [{"use": "geoip", "config": {"database": "x", "fields": "city_name"}}],
+            "headrace.yaml:9: config.fields: Expected `array`, got `str`",
+        ),
+        (
+            [{"use": "rename_events", "config": {"names": ["a"]}}],
+            "headrace.yaml:8: config.names: Expected `object`, got `array`",
+        ),
+        (
+            [{"use": "hash_properties", "config": {"properties": ["a"], "key": 12345678901234567890}}],
+            "config.key: Expected `str`, got `int`; put it in quotes",
+        ),
         ([{"use": "anonymize_ip", "on_error": "skip"}], "headrace.yaml:7: anonymize_ip protects privacy"),
         ([{"use": "anonymize_ip"}, {"use": "anonymize_ip"}], "'anonymize_ip' is used twice"),
         ([{"config": {}}], "use must be given"),
