@@ -50,6 +50,10 @@ class Offers:
         """In alphabetical order."""
         return sorted({*BUILT_IN, *self._points, *self._of_files})
 
+    def names_of(self, file: str) -> list[str]:
+        """Those that a file defines, in alphabetical order."""
+        return sorted(name for name, offered in self._of_files.items() if offered.origin == file)
+
     def find(self, name: str) -> Offered | None:
         """The one of this name: a file's before a package's, and that before a built-in one. Raises ConfigError."""
         if name in self._of_files:

@@ -1,7 +1,7 @@
 """What another list of transformations would make of the same records: field by field, counted, with examples."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +27,13 @@ class Side(msgspec.Struct, frozen=True):
 
     decoding: DecodeContext
     transforms: TransformRules
+    provide: Callable[[RawBatch], None] = lambda _: None
+    """Fetches what is missing to decode a batch; raises Retry where it cannot be had."""
+
+    def decoded(self, batch: RawBatch) -> Sequence[Verdict]:
+        """What the records say. Raises Retry."""
+        self.provide(batch)
+        return decode(batch, self.decoding)
 
 
 class FieldChange(msgspec.Struct):
@@ -53,7 +60,7 @@ class Comparison:
         self.nanoseconds = [0, 0]
 
     def take(self, batch: RawBatch) -> None:
-        """Compare what becomes of every record."""
+        """Compare what becomes of every record. Raises Retry where one cannot be decoded yet."""
         before, after = (self._through(number, batch) for number in (0, 1))
         for old, new in zip(before, after, strict=True):
             self.records += 1
@@ -98,7 +105,7 @@ class Comparison:
 
     def _through(self, number: int, batch: RawBatch) -> list[Verdict]:
         side = self._sides[number]
-        found = transformed(decode(batch, side.decoding), side.transforms)
+        found = transformed(side.decoded(batch), side.transforms)
         self.nanoseconds[number] += sum(tally.nanoseconds for tally in found.tallies.values())
         return list(found.verdicts)
 

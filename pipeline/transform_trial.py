@@ -13,7 +13,7 @@ from pipeline.settings import Settings, TransformEntry
 from pipeline.transform_diff import Side
 from pipeline.transform_list import opened_steps, transform_problems
 from pipeline.transforming import TransformRules, transformed
-from schemas.decoding import DecodeContext, decode
+from schemas.decoding import DecodeContext
 from schemas.event import Event, Verdict
 from schemas.json_text import parsed
 from schemas.outcomes import ConfigError
@@ -26,8 +26,8 @@ def only(settings: Settings, which: str, config: dict[str, Any]) -> Settings:
     """The settings with one transformation alone: of this name, or all that a file defines. Raises ConfigError."""
     plugins, names = settings.plugins, [which]
     if which.endswith(".py"):
-        plugins, before = [*plugins, which], set(Offers(plugins).names())
-        names = [name for name in Offers(plugins).names() if name not in before]
+        plugins = [*(file for file in plugins if not _is_same(file, which)), which]
+        names = Offers(plugins).names_of(which)
     entries = [TransformEntry(use=name, config=config) for name in names]
     chosen = msgspec.structs.replace(
         settings,
@@ -41,17 +41,25 @@ def only(settings: Settings, which: str, config: dict[str, Any]) -> Settings:
 
 
 def side_of(settings: Settings, folder: Path) -> Side:
-    """How a configuration decodes and transforms. Raises ConfigError."""
+    """How a configuration decodes and transforms, with the registry it names. Raises ConfigError."""
     registry = Registry(settings.registry)
     tokens = {token: project.id for project in settings.projects for token in project.tokens}
     decoding = DecodeContext(projects=tokens, limits=settings.limits, avro=registry.known)
     steps = opened_steps(settings, folder).steps
-    return Side(decoding, TransformRules(steps, settings.limits, time.perf_counter_ns))
+
+    def provide(batch: RawBatch) -> None:
+        registry.fetch(registry.missing(batch.values))
+
+    return Side(decoding, TransformRules(steps, settings.limits, time.perf_counter_ns), provide)
+
+
+def _is_same(file: str, other: str) -> bool:
+    return Path(file).resolve() == Path(other).resolve()
 
 
 def trials(side: Side, batch: RawBatch) -> Iterator[tuple[Verdict, Verdict]]:
-    """Each record's event before and after."""
-    before = decode(batch, side.decoding)
+    """Each record's event before and after. Raises Retry where the registry does not answer."""
+    before = side.decoded(batch)
     yield from zip(before, transformed(before, side.transforms).verdicts, strict=True)
 
 

@@ -158,13 +158,12 @@ def bench_command(which: str | None, file: Path, given: str, rounds: int, as_jso
     from pipeline.transform_input import of_file
     from pipeline.transform_trial import only, side_of
     from pipeline.transforming import Tally, transformed
-    from schemas.decoding import decode
 
     settings = load(config)
     chosen = only(settings, which, _json_object(given)) if which else settings
     side = side_of(chosen, Path(settings.store.path) / "lookups")
     totals: dict[str, Tally] = {}
-    verdicts = [decode(batch, side.decoding) for batch in of_file(file)]
+    verdicts = [side.decoded(batch) for batch in of_file(file)]
     for _ in range(rounds):
         for found in verdicts:
             for name, tally in transformed(found, side.transforms).tallies.items():
