@@ -9,6 +9,7 @@ import msgspec
 from pipeline.conversion import converted
 from pipeline.filters import Filter, FilterRefused
 from pipeline.lookups import LookupTable
+from pipeline.outcome import DUPLICATE
 from pipeline.plugins import Offered, Offers
 from pipeline.settings import Settings, TransformEntry
 from pipeline.transforming import Step
@@ -20,7 +21,9 @@ __all__ = ["Opened", "opened_steps", "transform_problems"]
 Finding = tuple[tuple[str, ...], str]
 Place = tuple[str, ...]
 STEPS_MAX = 200
-"""Of one list: more is no list that a person keeps in mind."""
+"""For one event: more is no list that a person keeps in mind."""
+RESERVED = frozenset({DUPLICATE})
+"""Names under which others count events that they leave out."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -47,23 +50,28 @@ def transform_problems(settings: Settings) -> Iterator[Finding]:
     except ConfigError as problem:
         yield ("plugins",), problem.message
         return
-    of_all: set[str] = set()
-    yield from _list_problems(offers, ("transforms",), settings.transforms, of_all)
+    names: set[str] = set()
+    yield from _list_problems(offers, ("transforms",), settings.transforms, names)
     for number, project in enumerate(settings.projects):
         place = ("projects", str(number), "transforms")
-        yield from _list_problems(offers, place, project.transforms, set(of_all))
+        yield from _list_problems(offers, place, project.transforms, names)
+        count = len(settings.transforms) + len(project.transforms)
+        if project.transforms and count > STEPS_MAX:
+            yield place, f"with those of all projects there are {count} transformations, the limit is {STEPS_MAX}"
 
 
 def _list_problems(offers: Offers, place: Place, entries: list[TransformEntry], names: set[str]) -> Iterator[Finding]:
-    """`names` are those of the steps before; those of these are added."""
+    """`names` are those of all lists before, as counts, budgets and fuses go by the name alone; these are added."""
     for index, entry in enumerate(entries):
         here = (*place, str(index))
         yield from _entry_problems(offers, here, entry)
         if _name(entry) in names:
-            yield here, f"{_name(entry)!r} is used twice: give one of the two a `name` of its own"
+            yield here, f"{_name(entry)!r} is used twice, in this list or another's: give one of the two a `name`"
+        if _name(entry) in RESERVED:
+            yield here, f"{_name(entry)!r} stands for events that were sent twice: give it another `name`"
         names.add(_name(entry))
-    if len(names) > STEPS_MAX:
-        yield place, f"there are {len(names)} transformations, the limit is {STEPS_MAX}"
+    if len(entries) > STEPS_MAX:
+        yield place, f"there are {len(entries)} transformations, the limit is {STEPS_MAX}"
 
 
 def opened_steps(settings: Settings, folder: Path) -> Opened:

@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.configuration import parse
 from pipeline.plugins import Offers
-from pipeline.transform_list import opened_steps
+from pipeline.transform_list import STEPS_MAX, opened_steps
 from pipeline.transforming import TransformRules, transformed
 from schemas.event import Event, Rejected
 from schemas.outcomes import ConfigError
@@ -78,6 +78,29 @@ def test_a_project_adds_steps_of_its_own(tmp_path: Path) -> None:
     assert [step.name for step in steps[0]] == ["anonymize_ip"]
 
 
+def test_no_two_projects_have_steps_of_one_name() -> None:
+    def project(number: int, **more: str) -> dict[str, Any]:
+        entry = {"use": "drop_events", "when": "true", **more}
+        return {"id": number, "tokens": [str(number)], "transforms": [entry]}
+
+    said = refusal([], projects=[project(1), project(2)])
+
+    assert said.startswith("headrace.yaml:")
+    assert "'drop_events' is used twice, in this list or another's: give one of the two a `name`" in said
+    settings([], projects=[project(1), project(2, name="drop_of_two")])
+
+
+def test_the_steps_of_an_event_are_limited_and_not_those_of_all_projects() -> None:
+    def project(number: int, count: int) -> dict[str, Any]:
+        entries = [{"use": "remove_nulls", "name": f"p{number}_{index}"} for index in range(count)]
+        return {"id": number, "tokens": [str(number)], "transforms": entries}
+
+    settings([], projects=[project(1, 150), project(2, 150)])
+    said = refusal([{"use": "remove_nulls"}], projects=[project(1, STEPS_MAX)])
+
+    assert "with those of all projects there are 201 transformations, the limit is 200" in said
+
+
 def test_a_file_may_bring_transformations_with_what_they_look_up(tmp_path: Path) -> None:
     (tmp_path / "visitors.py").write_text(PLUGIN)
     (tmp_path / "names.txt").write_text("Ada Bob")
@@ -126,6 +149,7 @@ def test_what_protects_privacy_rejects_where_it_fails(tmp_path: Path) -> None:
         ),
         ([{"use": "anonymize_ip", "on_error": "skip"}], "headrace.yaml:7: anonymize_ip protects privacy"),
         ([{"use": "anonymize_ip"}, {"use": "anonymize_ip"}], "'anonymize_ip' is used twice"),
+        ([{"use": "anonymize_ip", "name": "duplicate"}], "'duplicate' stands for events that were sent twice"),
         ([{"config": {}}], "use must be given"),
     ],
 )
