@@ -75,7 +75,10 @@ def _list_problems(offers: Offers, place: Place, entries: list[TransformEntry], 
 
 
 def opened_steps(settings: Settings, folder: Path) -> Opened:
-    """Import, configure and open every transformation that is used. Raises ConfigError."""
+    """Import, configure and open every transformation that is used.
+
+    Raises ConfigError, whose place is that of the entry: `transforms.2`, `projects.0.transforms.1`.
+    """
     offers = Offers(settings.plugins)
     opened = Opened({}, {}, frozenset(), [], [])
     steps: dict[int, tuple[Step, ...]] = {}
@@ -85,10 +88,7 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
     def ready(entry: TransformEntry) -> Step:
         offered, config = _configured(offers, entry)
         tables = {name: LookupTable(source, folder) for name, source in offered.kind.sources(config).items()}
-        try:
-            transform = offered.kind(config, tables)
-        except ValueError as problem:
-            raise ConfigError(f"{_name(entry)}: {problem}") from problem
+        transform = offered.kind(config, tables)
         opened.tables.extend(tables.values())
         opened.transforms.append(transform)
         budgets[_name(entry)] = entry.max_us_per_event
@@ -96,11 +96,18 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
             private.add(_name(entry))
         return _step(entry, offered, transform)
 
-    of_all = tuple(ready(entry) for entry in settings.transforms)
+    def all_ready(place: str, entries: list[TransformEntry]) -> Iterator[Step]:
+        for index, entry in enumerate(entries):
+            try:
+                yield ready(entry)
+            except Exception as problem:
+                raise ConfigError(f"{_name(entry)}: {_reason(problem)}", f"{place}.{index}") from problem
+
+    of_all = tuple(all_ready("transforms", settings.transforms))
     steps[0] = of_all
-    for project in settings.projects:
+    for number, project in enumerate(settings.projects):
         if project.transforms:
-            steps[project.id] = of_all + tuple(ready(entry) for entry in project.transforms)
+            steps[project.id] = of_all + tuple(all_ready(f"projects.{number}.transforms", project.transforms))
     return Opened(steps, budgets, frozenset(private), opened.tables, opened.transforms)
 
 
@@ -108,6 +115,13 @@ def _step(entry: TransformEntry, offered: Offered, call: Callable[[Any], Any]) -
     on_error: Literal["skip", "reject"] = "reject" if offered.kind.privacy or entry.on_error == "reject" else "skip"
     when = Filter(entry.when) if entry.when else None
     return Step(name=_name(entry), label=offered.label, call=call, when=when, on_error=on_error)
+
+
+def _reason(problem: Exception) -> str:
+    """What an author said, or what a plugin ran into: any exception at all."""
+    if isinstance(problem, ConfigError):
+        return problem.message
+    return str(problem) if isinstance(problem, ValueError) else f"it cannot be opened: {problem!r}"
 
 
 def _name(entry: TransformEntry) -> str:
@@ -121,7 +135,7 @@ def _configured(offers: Offers, entry: TransformEntry) -> tuple[Offered, Transfo
         raise ConfigError(f"there is no transformation {entry.use!r}")
     config = converted(entry.config, offered.kind.Config, (), lambda path, said: problems.append(said))
     if problems:
-        raise ConfigError(f"{_name(entry)}: {problems[0]}")
+        raise ConfigError(problems[0])
     return offered, config
 
 
@@ -135,7 +149,10 @@ def _entry_problems(offers: Offers, place: Place, entry: TransformEntry) -> Iter
         yield (*place, "use"), f"there is no transformation {entry.use!r}; `headrace transform list` names them"
         return
     found: list[Finding] = []
-    converted(entry.config, offered.kind.Config, (*place, "config"), lambda path, said: found.append((path, said)))
+    try:
+        converted(entry.config, offered.kind.Config, (*place, "config"), lambda path, said: found.append((path, said)))
+    except Exception as problem:  # noqa: BLE001 - a plugin's own check may raise anything
+        found.append(((*place, "config"), f"it cannot be checked: {problem!r}"))
     yield from ((path, f"{'.'.join(path[len(place) :])}: {said}") for path, said in found)
     if offered.kind.privacy and entry.on_error == "skip":
         yield (

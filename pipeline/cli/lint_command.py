@@ -68,13 +68,17 @@ def _opened(settings: "Settings", problems: list[ConfigError]) -> list[str]:
     try:
         opened = opened_steps(settings, Path(settings.store.path) / "lookups")
     except ConfigError as problem:
-        problems.append(ConfigError(problem.message, "transforms"))
+        problems.append(problem)
         return []
     today = datetime.now(UTC).date()
     found = []
     for transform in opened.transforms:
-        for file in transform.data():
-            days = (today - date.fromisoformat(file.made_on)).days
+        try:
+            ages = [(file, (today - date.fromisoformat(file.made_on)).days) for file in transform.data()]
+        except Exception as problem:  # noqa: BLE001 - a plugin may answer anything
+            problems.append(ConfigError(f"{transform.name} cannot tell what it goes by: {problem!r}", "transforms"))
+            continue
+        for file, days in ages:
             old = ": renew it" if days > DATA_DAYS_MAX else ""
             found.append(f"{transform.name} goes by {file.name}, {file.version}, which is {days} days old{old}")
     return found

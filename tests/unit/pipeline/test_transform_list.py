@@ -1,11 +1,14 @@
 """Lists of transformations: what a configuration says becomes steps, and what cannot work names its line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from pipeline.cli.lint_command import entry as lint
 from pipeline.configuration import parse
 from pipeline.plugins import Offers
 from pipeline.transform_list import STEPS_MAX, opened_steps
@@ -180,6 +183,91 @@ def test_a_lookup_that_is_not_there_refuses_to_start(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"missing\.txt cannot be read"):
         opened_steps(settings([entry], plugins=[str(tmp_path / "visitors.py")]), tmp_path)
+
+
+BREAKS = {
+    "open": "    def open(self): raise KeyError('column')",
+    "sources": "    @classmethod\n    def sources(cls, config): raise RecursionError('deep')",
+    "data": "    def data(self): raise OSError('no disk')",
+    "__post_init__": "",
+}
+BREAKING = """
+from transforms.interface import Transform, TransformConfig
+
+
+class Config(TransformConfig, frozen=True):
+    strange: bool = False
+
+    def __post_init__(self):
+        if self.strange:
+            raise KeyError("column")
+
+
+class Break(Transform[Config]):
+    name = "break_things"
+    Config = Config
+
+{method}
+
+    def __call__(self, event):
+        return event
+"""
+
+
+@pytest.fixture
+def breaking(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    (tmp_path / "breaking.py").write_text(BREAKING.format(method=BREAKS[request.param]))
+    return str(tmp_path / "breaking.py")
+
+
+@pytest.mark.parametrize(
+    ("breaking", "said"),
+    [
+        ("open", "break_things: it cannot be opened: KeyError('column')"),
+        ("sources", "break_things: it cannot be opened: RecursionError('deep')"),
+    ],
+    indirect=["breaking"],
+)
+def test_whatever_opening_raises_names_the_entry(tmp_path: Path, breaking: str, said: str) -> None:
+    entries = [{"use": "anonymize_ip"}, {"use": "break_things"}]
+    project = {"id": 1, "tokens": ["t"], "transforms": entries}
+
+    for found, place in (
+        (settings(entries, plugins=[breaking]), "transforms.1"),
+        (settings([], plugins=[breaking], projects=[project]), "projects.0.transforms.1"),
+    ):
+        with pytest.raises(ConfigError) as problem:
+            opened_steps(found, tmp_path)
+        assert (problem.value.where, problem.value.message) == (place, said)
+
+
+def test_a_lookup_that_is_not_there_names_the_entry(tmp_path: Path) -> None:
+    found = settings([{"use": "geoip", "config": {"database": str(tmp_path / "missing.mmdb")}}])
+
+    with pytest.raises(ConfigError) as problem:
+        opened_steps(found, tmp_path)
+
+    assert str(problem.value).startswith(f"transforms.0: geoip: {tmp_path}/missing.mmdb cannot be read")
+
+
+@pytest.mark.parametrize("breaking", ["__post_init__"], indirect=True)
+def test_whatever_a_check_of_settings_raises_names_its_line(breaking: str) -> None:
+    said = refusal([{"use": "break_things", "config": {"strange": True}}], plugins=[breaking])
+
+    assert "headrace.yaml:7: config: it cannot be checked: KeyError('column')" in said
+
+
+@pytest.mark.parametrize(
+    ("breaking", "where"), [("open", "transforms.0"), ("data", "transforms")], indirect=["breaking"]
+)
+def test_lint_tells_of_a_plugin_that_breaks(tmp_path: Path, breaking: str, where: str) -> None:
+    file = tmp_path / "headrace.yaml"
+    content = {"plugins": [breaking], "transforms": [{"use": "break_things"}], "store": {"path": str(tmp_path)}}
+    file.write_text(yaml.safe_dump(content))
+
+    result = CliRunner().invoke(lint, ["--config", str(file), "--json"])
+
+    assert (result.exit_code, [problem["where"] for problem in json.loads(result.stdout)["problems"]]) == (1, [where])
 
 
 def test_a_secret_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
