@@ -19,6 +19,9 @@ EXAMPLES_KEPT = 3
 FIELDS_KEPT = 1_000
 """Properties may have any names; what comes after so many is counted together."""
 OTHERS = "(other fields)"
+MESSAGES_KEPT = 1_000
+"""Messages may hold any names, likewise."""
+OTHER_MESSAGES = "(other messages)"
 _VALUE_CHARS = 120
 
 
@@ -115,7 +118,10 @@ class Comparison:
             return
         self.fates[_fate_of(old), _fate_of(new)] += 1
         if isinstance(new, Rejected) and new.code == RejectionCode.SCHEMA_VIOLATION:
-            self.violations[new.message[:_VALUE_CHARS]] += 1
+            message = new.message[:_VALUE_CHARS]
+            if message not in self.violations and len(self.violations) >= MESSAGES_KEPT:
+                message = OTHER_MESSAGES
+            self.violations[message] += 1
 
     def _compare(self, old: Event, new: Event) -> bool:
         """Whether any field differs; which steps were taken to it is none."""

@@ -50,7 +50,7 @@ def of_topic(settings: Settings, since_s: float) -> Iterator[RawBatch]:
         raise ConfigError(f"the topic {name} does not exist: create it with headrace topics create")
     reader = LogReader(settings)
     try:
-        since_ms = int((time.time() - since_s) * 1000)
+        since_ms = max(0, int((time.time() - since_s) * 1000))  # below 0 stand other questions than one for a time
         starts, ends = {}, {}
         for partition in range(found[name].partitions):
             first, end = reader.since(name, partition, since_ms), reader.end(name, partition)[1]

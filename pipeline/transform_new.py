@@ -7,6 +7,8 @@ from schemas.outcomes import ConfigError
 
 __all__ = ["write_new"]
 
+RESERVED = frozenset({"Annotated", "Config", "Example", "OpenEvent", "Path", "Result", "Transform", "TransformConfig"})
+"""What the file and its test name already: a class of one of these names would take its place."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 MODULE = '''"""{title}."""
@@ -69,9 +71,12 @@ def write_new(name: str, folder: Path) -> list[Path]:
     """The files written. Raises ConfigError for a name that is none, and for files that are there already."""
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no name: write a verb in snake case, like tidy_titles")
+    cls = "".join(word.capitalize() for word in name.split("_"))
+    if cls in RESERVED:
+        raise ConfigError(f"{name!r} gives the class {cls}, which the file imports: write a verb, like tidy_titles")
     words = {
         "name": name,
-        "cls": "".join(word.capitalize() for word in name.split("_")),
+        "cls": cls,
         "title": name.replace("_", " ").capitalize(),
         "module": f"{name}.py",
         "test": f"test_{name}.py",

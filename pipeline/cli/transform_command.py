@@ -1,5 +1,6 @@
 """`headrace transform`: everything an author of transformations needs."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ __all__ = ["entry"]
 
 _FILE = click.Path(path_type=Path)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 FAILS = ("dropped", "rejected", "added", "changed", "violations")
 
 
@@ -128,6 +130,7 @@ def diff_command(
 
     if (since is None) == (file is None):
         raise click.UsageError("Give --since TIME or --input FILE.")
+    since_s = 0.0 if since is None else _seconds(since)
     gates = [gate for gate in fail_on.split(",") if gate]
     for gate in gates:
         if gate not in FAILS:
@@ -135,7 +138,7 @@ def diff_command(
     current = load(config) if file else connected(config)
     folder = Path(current.store.path) / "lookups"
     comparison = Comparison(side_of(current, folder), side_of(load(other), folder))
-    for batch in of_file(file) if file else of_topic(current, _seconds(since or "")):
+    for batch in of_file(file) if file else of_topic(current, since_s):
         comparison.take(batch)
     report = comparison.report()
     met = [gate for gate in gates if report[gate]]
@@ -178,12 +181,18 @@ def bench_command(which: str | None, file: Path, given: str, rounds: int, as_jso
 
 
 def _hits(side: "Side", name: str) -> str:
-    """How often a transformation that keeps a cache found there what it looked for."""
-    [step] = [step for step in side.transforms.steps[0] if step.name == name]
-    if not hasattr(step.call, "cache_info"):
+    """How often a transformation that keeps caches found there what it looked for."""
+    calls = [step.call for steps in side.transforms.steps.values() for step in steps if step.name == name]
+    if not calls or not hasattr(calls[0], "cache_info"):
         return ""
-    info = step.call.cache_info()
-    return f"; {info.hits / max(1, info.hits + info.misses):.0%} of them from its cache"
+    info = calls[0].cache_info()
+    caches = info if isinstance(info, dict) else {"": info}
+    shares = [
+        f"{cache.hits / max(1, cache.hits + cache.misses):.0%} of {of or 'them'}"
+        for of, cache in caches.items()
+        if cache.hits + cache.misses or len(caches) == 1
+    ]
+    return f"; {', '.join(shares)} from its cache" if shares else ""
 
 
 def _offered(settings: "Settings", name: str) -> "Offered":
@@ -245,7 +254,7 @@ def _json_object(text: str) -> dict[str, Any]:
 
 def _seconds(text: str) -> float:
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.replace(".", "", 1).isdigit():
+    if unit not in _UNITS or not _NUMBER.fullmatch(number):
         fail(f"--since takes 90m, 24h or 7d, not {text!r}", EXIT_USAGE)
     return float(number) * _UNITS[unit]
 

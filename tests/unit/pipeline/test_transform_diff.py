@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipeline.transform_diff import EXAMPLES_KEPT, Comparison, Side
+from pipeline.transform_diff import EXAMPLES_KEPT, MESSAGES_KEPT, OTHER_MESSAGES, Comparison, Side
 from pipeline.transforming import Step, TransformRules
 from schemas.decoding import DecodeContext
 from schemas.event import RejectionCode
@@ -69,3 +69,12 @@ def test_examples_are_few_and_short() -> None:
     examples = report["fields"]["properties.long"]["examples"]
     assert len(examples) == EXAMPLES_KEPT
     assert all(len(example["then"]) == 120 for example in examples)
+
+
+def test_messages_of_any_number_are_counted_and_few_are_kept() -> None:
+    other = side(lambda event: refused(f"{event.get('n')} is wrong", RejectionCode.SCHEMA_VIOLATION))
+
+    report = compared(side(), other, *({"n": number} for number in range(MESSAGES_KEPT + 5)))
+
+    kept = report["violations_by_message"]
+    assert (report["violations"], len(kept), kept[OTHER_MESSAGES]) == (MESSAGES_KEPT + 5, MESSAGES_KEPT + 1, 5)

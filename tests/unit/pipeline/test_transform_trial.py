@@ -1,5 +1,6 @@
 """Trying transformations out: those of a file, whatever the configuration says of it, and Avro behind a registry."""
 
+import ast
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,8 +10,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from fastavro import schemaless_writer
 
+from pipeline.cli.transform_command import entry
 from pipeline.settings import Project, Settings, TransformEntry
 from pipeline.transform_diff import Comparison
 from pipeline.transform_new import write_new
@@ -88,10 +91,53 @@ def test_a_file_without_a_transformation_is_refused(tmp_path: Path) -> None:
         only(Settings(), str(tmp_path / "nothing.py"), {})
 
 
+@pytest.mark.parametrize("name", ["config", "transform", "example", "result", "path", "open_event", "annotated"])
+def test_a_new_one_is_not_called_like_what_its_file_imports(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="which the file imports"):
+        write_new(name, tmp_path)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["about", "load", "run", "example_fails", "class", "lambda"])
+def test_names_that_look_dangerous_and_are_not(tmp_path: Path, name: str) -> None:
+    for file in write_new(name, tmp_path):
+        ast.parse(file.read_text())
+
+
+def benched(folder: Path, *arguments: str, **content: Any) -> str:
+    config, events = folder / "headrace.yaml", folder / "events.ndjson"
+    content = {"projects": [{"id": 1, "tokens": ["t"]}], "store": {"path": str(folder)}, **content}
+    config.write_text(json.dumps(content))
+    agent = {"$raw_user_agent": "curl/8"}
+    events.write_text(json.dumps({"token": "t", "event": "e", "distinct_id": "d", "properties": agent}) + "\n")
+    common = ["--input", str(events), "--config", str(config), "--rounds", "2"]
+    result = CliRunner().invoke(entry, ["bench", *arguments, *common], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return str(result.output)
+
+
+def test_bench_tells_of_every_cache_that_was_asked(tmp_path: Path) -> None:
+    assert benched(tmp_path, "detect_bots").endswith("over 2 events; 50% of user_agent from its cache\n")
+
+
+def test_bench_knows_the_steps_of_a_project(tmp_path: Path) -> None:
+    projects = [{"id": 1, "tokens": ["t"], "transforms": [{"use": "parse_user_agent"}]}]
+
+    assert benched(tmp_path, projects=projects).startswith("parse_user_agent: ")
+
+
+@pytest.mark.parametrize("since", ["²d", "d", ".d", "1e9d", "-1d", "٣d", "9" * 400 + "d", "1.d"])
+def test_a_time_that_is_none_is_a_usage_error(since: str) -> None:
+    result = CliRunner().invoke(entry, ["diff", "--with", "x.yaml", f"--since={since}"])
+
+    assert (result.exit_code, result.stderr) == (2, f"Error: --since takes 90m, 24h or 7d, not {since!r}\n")
+
+
 def test_avro_is_read_with_the_schemas_of_a_registry(registry: str, tmp_path: Path) -> None:
     settings = Settings(registry=registry, projects=[Project(id=1, tokens=["t"])])
-    entry = TransformEntry(use="filter_properties", config={"properties": ["plan"]})
-    other = Settings(registry=registry, projects=settings.projects, transforms=[entry])
+    without_plan = TransformEntry(use="filter_properties", config={"properties": ["plan"]})
+    other = Settings(registry=registry, projects=settings.projects, transforms=[without_plan])
     batch = batch_of([avro(token="t", event="e", distinct_id="d", properties='{"plan":"pro"}')])
 
     comparison = Comparison(side_of(settings, tmp_path), side_of(other, tmp_path))
