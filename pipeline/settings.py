@@ -89,7 +89,7 @@ class TransformEntry(Section, frozen=True):
     use: str
     """Which transformation: one of `headrace transform list`, built in or of a plugin."""
     name: str = ""
-    """How it is called in counts, where one transformation is used twice; by default like `use`."""
+    """How it is called in counts, unique over all lists; by default like `use`."""
     config: dict[str, Any] = {}
     """Its own settings: `headrace transform show NAME` lists them."""
     when: str = ""

@@ -114,7 +114,14 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
 def _step(entry: TransformEntry, offered: Offered, call: Callable[[Any], Any]) -> Step:
     on_error: Literal["skip", "reject"] = "reject" if offered.kind.privacy or entry.on_error == "reject" else "skip"
     when = Filter(entry.when) if entry.when else None
-    return Step(name=_name(entry), label=offered.label, call=call, when=when, on_error=on_error)
+    return Step(
+        name=_name(entry),
+        label=offered.label,
+        call=call,
+        when=when,
+        on_error=on_error,
+        private=offered.kind.privacy,
+    )
 
 
 def _reason(problem: Exception) -> str:

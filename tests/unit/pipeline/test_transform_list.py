@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -69,6 +70,16 @@ def test_steps_run_as_configured(tmp_path: Path) -> None:
     assert isinstance(after, Event)
     assert after.properties == b'{"$ip":"93.0.0.0"}'
     assert after.applied == "anonymize_ip@1"
+
+
+def test_a_guard_is_not_passed_by_a_property_that_stands_twice(tmp_path: Path) -> None:
+    rules = TransformRules(opened_steps(settings([{"use": "anonymize_ip"}]), tmp_path).steps)
+    twice = msgspec.structs.replace(opened()._of, properties=b'{"$ip":"93.184.216.34","$ip":"93.184.216.0"}')
+
+    [after] = transformed([twice], rules).verdicts
+
+    assert isinstance(after, Event)
+    assert after.properties == b'{"$ip":"93.184.216.0"}'
 
 
 def test_a_project_adds_steps_of_its_own(tmp_path: Path) -> None:
