@@ -22,6 +22,8 @@ _TABLES = {
 }
 _COUNTRY = re.compile(r"\.(?:com|(?:(?:com|co)\.)?[a-z]{2})$")
 """What `*` stands for."""
+_LABELS_MAX = 10
+"""How many of a host's last labels are looked at: no host of the tables has half as many."""
 
 
 class KnownSource(NamedTuple):
@@ -71,6 +73,7 @@ class ReferrerIndex:
 def _names(host: str) -> list[str]:
     """What may stand in a table for this host, the most particular first."""
     names = []
+    host = ".".join(host.rsplit(".", _LABELS_MAX)[-_LABELS_MAX:])
     country = _COUNTRY.search(host)
     while host:
         names.append(host)

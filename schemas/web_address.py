@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from schemas.web_host import canonical_host
+from schemas.web_host import HOST_CHARS_MAX, canonical_host
 
 __all__ = [
     "WebAddress",
@@ -65,7 +65,7 @@ def parsed_address(text: str) -> WebAddress | None:
         return _parsed_with_care(text)
     scheme = found[1].lower()
     port = _port(found[3] or "", scheme)
-    if port is None:
+    if port is None or len(found[2]) > HOST_CHARS_MAX:
         return None
     return WebAddress(scheme, "", found[2].lower(), port, found[4] or "/", found[5], found[6])
 

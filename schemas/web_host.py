@@ -5,11 +5,13 @@ import re
 
 from schemas.percent_encoding import percent_decoded
 
-__all__ = ["canonical_host"]
+__all__ = ["HOST_CHARS_MAX", "canonical_host"]
 
 _FORBIDDEN = re.compile(r"[\x00-\x20#/:<>?@\[\\\]^|%\x7f]")
 """What the URL standard lets stand in no host."""
 _ADDRESS_PARTS_MAX = 4
+HOST_CHARS_MAX = 253
+"""Of a name in the DNS without its final dot (RFC 1035, 2.3.4). Longer ones lead nowhere, and cost time and memory."""
 
 
 def canonical_host(host: str, web: bool) -> str | None:
@@ -17,13 +19,15 @@ def canonical_host(host: str, web: bool) -> str | None:
     if host.startswith("["):
         return _v6(host[1:-1]) if host.endswith("]") else None
     if not web:
-        return None if _FORBIDDEN.search(host.replace("%", "")) else host.lower()
+        return None if len(host) > HOST_CHARS_MAX + 1 or _FORBIDDEN.search(host.replace("%", "")) else host.lower()
     host = percent_decoded(host)
+    if len(host) > HOST_CHARS_MAX + 1:
+        return None
     try:
         host = host.lower() if host.isascii() else host.encode("idna").decode().lower()
     except UnicodeError:
         return None
-    if not host or _FORBIDDEN.search(host):
+    if not host or len(host.removesuffix(".")) > HOST_CHARS_MAX or _FORBIDDEN.search(host):
         return None
     labels = host.removesuffix(".").split(".")
     last = labels[-1]

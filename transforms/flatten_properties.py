@@ -9,6 +9,11 @@ from transforms.interface import Annotated, Example, OpenEvent, Result, Transfor
 
 __all__ = ["FlattenProperties"]
 
+NAME_CHARS_MAX = 1_000
+"""Of a new name. A longer one is no column, and every name inside of an object repeats those around it."""
+NAMES_CHARS_MAX = 1_000_000
+"""Of all new names in one part: as much as an event may have. A long name around a long list makes a hundredfold."""
+
 
 class Config(TransformConfig, frozen=True):
     properties: Annotated[tuple[str, ...], about("Only these: names, or patterns such as `user*`. Empty: all.")] = ()
@@ -27,7 +32,8 @@ class FlattenProperties(Transform[Config]):
     """Turn `{"user": {"plan": "pro"}}` into `{"user.plan": "pro"}`, or with another separator into `user_plan`.
 
     Lists stay as they are, with the objects in them, or with `lists: index` become `items.0.sku`. Objects and lists
-    without anything in them stay as values, so that it is still visible that they were sent.
+    without anything in them stay as values, so that it is still visible that they were sent. A property stays whole in
+    which a name would get longer than 1,000 characters, and all do where the new names would take more than 1 MB.
 
     Two properties may end up with one name (`{"user": {"plan": 1}, "user.plan": 2}`). With `conflict: keep`, the
     property stays an object, with all that is in it; with `overwrite`, what was inside of the object counts.
@@ -71,10 +77,20 @@ class FlattenProperties(Transform[Config]):
         found = [name for name, value in content.items() if type(value) in kinds and value and self._meant(name)]
         if not found:
             return None
-        whole = dict(content)
+        taken_apart: dict[str, list[tuple[str, Any]]] = {}
+        room = NAMES_CHARS_MAX
         for name in found:
             pairs: list[tuple[str, Any]] = []
-            self._take_apart(name, content[name], self.config.depth, pairs)
+            left = self._take_apart(name, content[name], self.config.depth, pairs, room)
+            if left is None:
+                continue
+            if left < 0:
+                # Not only this one: when the event came again without the others, it would be taken apart.
+                return None
+            room = left
+            taken_apart[name] = pairs
+        whole = dict(content)
+        for name, pairs in taken_apart.items():
             if self._keeps and _conflicts(name, pairs, whole):
                 continue
             if name in whole and whole[name] is content[name]:
@@ -85,15 +101,25 @@ class FlattenProperties(Transform[Config]):
     def _meant(self, name: str) -> bool:
         return (not self.config.properties or _names(self._only, name)) and not _names(self._leave, name)
 
-    def _take_apart(self, name: str, value: Any, depth: int, pairs: list[tuple[str, Any]]) -> None:
-        """`value` has something in it and may be taken apart."""
+    def _take_apart(self, name: str, value: Any, depth: int, pairs: list[tuple[str, Any]], room: int) -> int | None:
+        """`value` has something in it and may be taken apart. What is left of the room, below 0 where it is too
+        little; None where a name is too long."""
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for inner, content in items:
             path = f"{name}{self.config.separator}{inner}"
+            if len(path) > NAME_CHARS_MAX:
+                return None
             if depth > 1 and content and type(content) in self._kinds:
-                self._take_apart(path, content, depth - 1, pairs)
+                left = self._take_apart(path, content, depth - 1, pairs, room)
+                if left is None:
+                    return None
+                room = left
             else:
+                room -= len(path)
                 pairs.append((path, content))
+            if room < 0:
+                return room
+        return room
 
 
 def _conflicts(name: str, pairs: list[tuple[str, Any]], whole: Mapping[str, Any]) -> bool:

@@ -75,3 +75,9 @@ def test_a_star_stands_for_any_characters() -> None:
         False,
     ]
     assert not name_pattern(()).fullmatch("")
+
+
+@pytest.mark.parametrize("start", ["https://", "https://%61", "https://ä.", "app://", "https://ada@"])
+def test_a_host_that_is_longer_than_the_dns_allows_is_none(start: str) -> None:
+    assert parsed_address(f"{start}{'a.' * 110}org/") is not None
+    assert parsed_address(f"{start}{'a.' * 130}org/") is None

@@ -72,3 +72,25 @@ def test_every_part_can_be_chosen() -> None:
 def test_what_cannot_work_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         made("flatten_properties", config)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"n" * 20_000: [0] * 20_000},
+        {"a": {"n" * 1_000: 1}},
+        {"a": {"b" * 500: {"c" * 500: 1}}},
+        {"n" * 900: [0] * 1_200},
+        {f"{number:0900}": [0] * 400 for number in range(3)},
+    ],
+)
+def test_what_would_make_names_of_megabytes_stays_whole(before: Any) -> None:
+    event = opened({"properties": before})
+
+    assert made("flatten_properties", INDEX)(event) is event
+
+
+def test_a_name_that_would_be_too_long_keeps_only_its_property_whole() -> None:
+    found = run("flatten_properties", {"properties": {"a": {"n" * 1_000: 1}, "b": {"c": 2}}})
+
+    assert dict(found.properties) == {"a": {"n" * 1_000: 1}, "b.c": 2}

@@ -1,12 +1,14 @@
 """Where visits come from: Snowplow's tests, and what they do not test."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.known_networks import ADVERTISING_NETWORKS, ASSISTANTS, MAIL_SERVICES, SOCIAL_NETWORKS
+from schemas.known_referrers import ReferrerIndex, built_in_places
 from schemas.known_search_engines import SEARCH_ENGINES
 from tests.conformance import parse_referrer
 from transforms.parse_referrer import ParseReferrer, read_list
@@ -136,3 +138,14 @@ def test_no_place_stands_twice_in_the_tables() -> None:
 
     assert sorted(place for place in set(places) if places.count(place) > 1) == []
     assert all(" = " in line for line in lines)
+
+
+def test_only_the_end_of_a_host_with_many_labels_is_looked_up() -> None:
+    index = ReferrerIndex(built_in_places())
+    tracemalloc.start()
+    found = index.find("a." * 20_000 + "google.com", "/")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found is not None
+    assert (found.name, peak < 5_000_000) == ("Google", True)
