@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from schemas.wildcards import wildcard_expression
+
 __all__ = ["GONE", "Paths", "changed", "kept", "paths_of"]
 
 GONE: Final = object()
@@ -154,7 +156,7 @@ def _spellings(segments: list[str]) -> Iterator[_Rest]:
 
 
 def _matcher(pattern: str) -> Callable[[str], Any]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL).fullmatch
+    return re.compile(wildcard_expression(pattern), re.DOTALL).fullmatch
 
 
 _shared = lru_cache(maxsize=NAMES_KEPT)(Paths)

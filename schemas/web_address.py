@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.web_host import HOST_CHARS_MAX, canonical_host
+from schemas.wildcards import wildcard_expression
 
 __all__ = [
     "WebAddress",
@@ -151,5 +152,4 @@ def without_dot_segments(path: str) -> str:
 
 def name_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """Matches (fullmatch) any of the names, in any case; `*` stands for any characters, none included."""
-    parts = (".*".join(re.escape(part) for part in re.split(r"\*+", name)) for name in names)
-    return re.compile("|".join(parts) or r"(?!)", re.IGNORECASE | re.DOTALL)
+    return re.compile("|".join(map(wildcard_expression, names)) or r"(?!)", re.IGNORECASE | re.DOTALL)
