@@ -20,13 +20,15 @@ SEGMENTS_MAX = 8
 """Of one path. Each has 2**(segments - 1) spellings with dots in its names, and nobody writes longer ones."""
 NAMES_KEPT = 4_096
 """Names whose match with the patterns is remembered, in each place: senders use the same few hundred."""
+_REMEMBERED_CHARS_MAX = 2_048
+"""Of a name: senders choose them, and thousands of megabytes must not pile up."""
 _Rest = tuple[str, ...]
 
 
 class Paths:
     """What is left of some paths at one place: at the properties, or somewhere inside."""
 
-    __slots__ = ("_exact", "_patterns", "below", "ends", "item", "rests")
+    __slots__ = ("_exact", "_patterns", "_remembered", "ends", "item", "rests")
 
     def __init__(self, rests: frozenset[_Rest]) -> None:
         self.rests = rests
@@ -36,8 +38,7 @@ class Paths:
         patterns = {first for first in firsts if "*" in first}
         self._patterns = [(_matcher(first), first) for first in sorted(patterns)]
         self._exact = firsts - patterns
-        self.below = lru_cache(maxsize=NAMES_KEPT)(self._below)
-        """The paths one name further; None where none of them leads there."""
+        self._remembered = lru_cache(maxsize=NAMES_KEPT)(self._below)
         self.item = lru_cache(maxsize=NAMES_KEPT)(self._item)
         """The paths for an item of a list that stands here."""
 
@@ -47,6 +48,10 @@ class Paths:
             below = self.below
             return [name for name in content if below(name) is not None]
         return [name for name in self._exact if name in content]
+
+    def below(self, name: str) -> "Paths | None":
+        """The paths one name further; None where none of them leads there."""
+        return self._remembered(name) if len(name) <= _REMEMBERED_CHARS_MAX else self._below(name)
 
     def _below(self, name: str) -> "Paths | None":
         firsts = {first for matches, first in self._patterns if matches(name)}

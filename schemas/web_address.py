@@ -13,6 +13,7 @@ from schemas.web_host import HOST_CHARS_MAX, canonical_host
 from schemas.wildcards import wildcard_expression
 
 __all__ = [
+    "REMEMBERED_CHARS_MAX",
     "WebAddress",
     "parsed_address",
     "written_address",
@@ -22,6 +23,9 @@ __all__ = [
 
 ADDRESSES_KEPT = 4_096
 """How many parsed addresses a worker remembers: some 4 MB, and one event's address is read by several transforms."""
+REMEMBERED_CHARS_MAX = 2_048
+"""Of an address, here and by those who remember what they made of one: thousands of megabytes must not pile up. More
+than browsers and servers agree on nobody visits again and again."""
 WEB_PORTS = {"http": "80", "https": "443"}
 _PORT_MAX = 65_535
 
@@ -58,9 +62,12 @@ _ORDINARY = re.compile(
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE | re.ASCII)
 
 
-@lru_cache(maxsize=ADDRESSES_KEPT)
 def parsed_address(text: str) -> WebAddress | None:
     """The parts of an absolute address with an authority (`scheme://…`), or None."""
+    return _remembered(text) if len(text) <= REMEMBERED_CHARS_MAX else _parsed(text)
+
+
+def _parsed(text: str) -> WebAddress | None:
     found = _ORDINARY.fullmatch(text)
     if found is None:
         return _parsed_with_care(text)
@@ -69,6 +76,9 @@ def parsed_address(text: str) -> WebAddress | None:
     if port is None or len(found[2]) > HOST_CHARS_MAX:
         return None
     return WebAddress(scheme, "", found[2].lower(), port, found[4] or "/", found[5], found[6])
+
+
+_remembered = lru_cache(maxsize=ADDRESSES_KEPT)(_parsed)
 
 
 def _parsed_with_care(text: str) -> WebAddress | None:

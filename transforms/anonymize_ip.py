@@ -16,6 +16,8 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _ABSENT: Any = object()
 ADDRESSES_KEPT = 65_536
 """How many addresses a worker remembers: some 15 MB, and visitors send several events each."""
+_ADDRESS_CHARS_MAX = 100
+"""What is longer is no address."""
 
 
 class Config(TransformConfig, frozen=True):
@@ -68,7 +70,7 @@ class AnonymizeIp(Transform[Config]):
             value = content.get(name, _ABSENT)
             if value is _ABSENT:
                 continue
-            network = self._cut(value) if isinstance(value, str) else None
+            network = self._cut(value) if isinstance(value, str) and len(value) <= _ADDRESS_CHARS_MAX else None
             if network is not None and network == value:
                 continue
             if changed is None:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from schemas.percent_encoding import query_pairs
-from schemas.web_address import parsed_address
+from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["ExtractCampaign"]
@@ -91,7 +91,7 @@ class ExtractCampaign(Transform[Config]):
         url = properties.get(self.config.url)
         if not isinstance(url, str):
             return event
-        found = self._read(url)
+        found = self._read(url) if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url)
         if not found:
             return event
         return event.adding({name: value for name, value in found if properties.get(name) is None})

@@ -135,7 +135,7 @@ class HashProperties(Transform[Config]):
 
         self._hashed = hashed
         self._remembered = lru_cache(maxsize=HASHES_KEPT)(hashed)
-        self._id = lru_cache(maxsize=HASHES_KEPT)(self._id_of)
+        self._remembered_id = lru_cache(maxsize=HASHES_KEPT)(self._id_of)
 
     def __call__(self, event: OpenEvent) -> Result:
         result = rewritten(event, self.config.parts, lambda content: changed(content, self._paths, self._value))
@@ -160,8 +160,13 @@ class HashProperties(Transform[Config]):
         if value is None:
             return None
         text = text_of(value)
-        new = self._id(text) if len(text) <= _REMEMBERED_CHARS_MAX else self._id_of(text)
+        new = self._id(text)
         return value if new == text else new
+
+    def _id(self, text: str) -> str | list[str]:
+        new = self._remembered_id(text) if len(text) <= _REMEMBERED_CHARS_MAX else self._id_of(text)
+        # A list is handed out to whoever changes the event next.
+        return [*new] if isinstance(new, list) else new
 
     def _id_of(self, text: str) -> str | list[str]:
         """Of an id that may merge people, its hash; any other stays one that may not."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.percent_encoding import percent_decoded
-from schemas.web_address import name_pattern, parsed_address
+from schemas.web_address import REMEMBERED_CHARS_MAX, name_pattern, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["MaskUrlParameters"]
@@ -117,7 +117,7 @@ class MaskUrlParameters(Transform[Config]):
         for name in self.config.properties:
             value = content.get(name)
             if isinstance(value, str):
-                masked = self._mask(value)
+                masked = self._mask(value) if len(value) <= REMEMBERED_CHARS_MAX else self._masked(value)
                 if masked != value:
                     changes[name] = masked
             elif isinstance(value, dict | list):

@@ -8,7 +8,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from schemas.percent_encoding import percent_decoded, percent_normalized
-from schemas.web_address import name_pattern, parsed_address, without_dot_segments, written_address
+from schemas.web_address import (
+    REMEMBERED_CHARS_MAX,
+    name_pattern,
+    parsed_address,
+    without_dot_segments,
+    written_address,
+)
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["NormalizeUrl"]
@@ -105,7 +111,10 @@ class NormalizeUrl(Transform[Config]):
         changed: dict[str, Any] = {}
         for name in self.config.properties:
             value = properties.get(name)
-            if isinstance(value, str) and (normal := self._normalize(value)) != value:
+            if not isinstance(value, str):
+                continue
+            normal = self._normalize(value) if len(value) <= REMEMBERED_CHARS_MAX else self._normalized(value)
+            if normal != value:
                 changed[name] = normal
         return event.adding(changed)
 

@@ -8,7 +8,7 @@ from publicsuffixlist import PublicSuffixList
 
 from schemas.known_referrers import KnownSource, ReferrerIndex, built_in_places
 from schemas.percent_encoding import query_pairs
-from schemas.web_address import WebAddress, parsed_address
+from schemas.web_address import REMEMBERED_CHARS_MAX, WebAddress, parsed_address
 from transforms.interface import Annotated, Example, LookupSource, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["ParseReferrer"]
@@ -111,7 +111,10 @@ class ParseReferrer(Transform[Config]):
             self._index = self.lookups[_LIST].value
             self._answers.cache_clear()
         page = properties.get(self.config.page)
-        found = self._answers(referrer, page if isinstance(page, str) else "")
+        if not isinstance(page, str):
+            page = ""
+        answers = self._answers if len(referrer) + len(page) <= REMEMBERED_CHARS_MAX else self._answer
+        found = answers(referrer, page)
         return event.adding({name: value for name, value in found if properties.get(name) is None})
 
     def _answer(self, referrer: str, page: str) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,8 @@ __all__ = ["RenameEvents"]
 
 NAMES_KEPT = 4_096
 """How many results a worker remembers: under 1 MB; a project has some hundred names."""
+NAME_CHARS_MAX = 200
+"""Of a new name, as long as accept lets one be unless it is told otherwise; longer ones are not remembered either."""
 _CASE = Literal["keep", "snake", "camel", "pascal", "kebab", "spaces", "title"]
 _APOSTROPHES = "'’"
 
@@ -69,7 +71,7 @@ class RenameEvents(Transform[Config]):
 
     def __call__(self, event: OpenEvent) -> Result:
         name = event.event
-        renamed = self._rename(name)
+        renamed = self._rename(name) if len(name) <= NAME_CHARS_MAX else self._renamed(name)
         return event if renamed == name else event.replace(event=renamed)
 
     def _renamed(self, name: str) -> str:

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from schemas.percent_encoding import query_pairs
-from schemas.web_address import parsed_address
+from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["SplitUrl"]
@@ -68,7 +68,7 @@ class SplitUrl(Transform[Config]):
         url = properties.get(self.config.url)
         if not isinstance(url, str):
             return event
-        found = self._split(url)
+        found = self._split(url) if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
         if self.config.overwrite:
             new = {name: value for name, value in found if properties.get(name) != value}
         else:
