@@ -13,7 +13,9 @@ __all__ = ["MaskUrlParameters"]
 _ABSENT: Any = object()
 ADDRESSES_KEPT = 8_192
 """How many results a worker remembers: some 4 MB; the pages of a site are visited again and again."""
-DECODED_TIMES_MAX = 8
+ADDRESS_CHARS_MAX = 16_384
+"""Of an address that is searched: twice what web servers take. A longer one would only keep a worker busy."""
+DECODED_TIMES_MAX = 3
 """How often a text is decoded in search of a name: an address in an address in an address has three. What is
 still encoded after that hides something, and is masked."""
 _SENSITIVE = (
@@ -32,6 +34,8 @@ _SENSITIVE = (
     "otp",
 )
 _HARMLESS_MASK = re.compile(r"[A-Za-z0-9._~*-]*")
+_MARK = re.compile(r"[?#]")
+_ENCODED = re.compile(r"%[0-9a-fA-F]{2}")
 _QUERY_OR_FRAGMENT = re.compile(r"[?#]|%(?:25)*(?:3f|23)", re.IGNORECASE)
 _USER = re.compile(r"\A([\x00-\x20]*(?:https?:[\\/]*|[a-z][a-z0-9+.-]*://|[\\/]{2,}))[^\\/]*@", re.IGNORECASE)
 _ANY_USER = re.compile(r"(^|[\\/])[^\\/]*@")
@@ -65,7 +69,8 @@ class MaskUrlParameters(Transform[Config]):
     (`https://name:password@…`) are masked always. Paths are not searched.
 
     Whatever is no URL loses everything from its first `?` or `#`, and lists and objects in these properties are
-    removed: a guard that lets pass what it does not understand is none.
+    removed: a guard that lets pass what it does not understand is none. A text of over 16,384 characters is cut at its
+    first `?` or `#`, and masked whole where what is left is still longer.
     """
 
     name = "mask_url_parameters"
@@ -125,6 +130,10 @@ class MaskUrlParameters(Transform[Config]):
         return changes
 
     def _masked(self, text: str) -> str:
+        if len(text) > ADDRESS_CHARS_MAX:
+            text = _MARK.split(text, maxsplit=1)[0]
+            if len(text) > ADDRESS_CHARS_MAX:
+                return self.config.mask
         # Browsers drop these wherever they stand; so `to\nken` is a token.
         address = text.translate(_BREAKS)
         start = address.strip()
@@ -192,4 +201,4 @@ def _decoded_again_and_again(text: str) -> list[str | None]:
         if decoded == text:
             return texts
         texts.append(text := decoded)
-    return [*texts, None]
+    return [*texts, None] if _ENCODED.search(text) else texts

@@ -108,6 +108,36 @@ def test_a_mask_that_would_change_the_url_is_refused() -> None:
         made("mask_url_parameters", {"mask": "a&b"})
 
 
+LONG = "x" * 16_384
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (f"https://ada@a.example/?token=x&{LONG}", "https://masked@a.example/"),
+        (f"https://a.example/a#{LONG}", "https://a.example/a"),
+        (f"https://a.example/{LONG}", "masked"),
+        (f"{LONG}?a=1", f"{LONG}"),
+        (f"x{LONG}", "masked"),
+    ],
+)
+def test_what_is_too_long_to_search_is_cut_or_masked_whole(url: str, expected: str) -> None:
+    assert masked(url) == expected
+
+
+@pytest.mark.parametrize(("times", "expected"), [(2, "t%2525C3%2525BC"), (3, "masked")])
+def test_what_is_encoded_more_often_than_anybody_does_is_masked(times: int, expected: str) -> None:
+    value = "t%C3%BC".replace("%", "%" + "25" * times)
+
+    assert masked(f"https://a.example/?q={value}") == f"https://a.example/?q={expected}"
+
+
+def test_an_address_of_nothing_but_encoding_is_searched_in_no_time() -> None:
+    url = "https://a.example/?a=" + "%25" * 330_000
+
+    assert masked(url) == "https://a.example/"
+
+
 pieces = st.lists(
     st.sampled_from(
         ["https://", "a.example", "/", "?", "#", "&", ";", "=", "%", "25", "token", "t%6Fken", "@", ":", " "]
