@@ -8,12 +8,14 @@ import ipaddress
 from functools import lru_cache
 from typing import Any
 
+from schemas.event_parts import ValuePart, rewritten
+from schemas.property_paths import GONE, changed, paths_of
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["AnonymizeIp"]
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_ABSENT: Any = object()
+_PARTS: tuple[ValuePart, ...] = ("properties", "$set", "$set_once")
 ADDRESSES_KEPT = 65_536
 """How many addresses a worker remembers: some 15 MB, and visitors send several events each."""
 _ADDRESS_CHARS_MAX = 100
@@ -21,11 +23,19 @@ _ADDRESS_CHARS_MAX = 100
 
 
 class Config(TransformConfig, frozen=True):
-    properties: Annotated[tuple[str, ...], about("Which properties hold addresses; what is no address is removed.")] = (
-        "$ip",
-    )
+    properties: Annotated[
+        tuple[str, ...],
+        about(
+            "Which properties hold addresses: names, paths such as `user.ip`, patterns such as `*_ip`. What is no "
+            "address is removed.",
+            min_length=1,
+        ),
+    ] = ("$ip",)
     v4_bits: Annotated[int, about("How many bits of an IPv4 address stay.", ge=0, le=32)] = 24
     v6_bits: Annotated[int, about("How many bits of an IPv6 address stay.", ge=0, le=128)] = 48
+
+    def __post_init__(self) -> None:
+        paths_of(self.properties)
 
 
 class AnonymizeIp(Transform[Config]):
@@ -53,33 +63,18 @@ class AnonymizeIp(Transform[Config]):
     )
 
     def open(self) -> None:
+        self._paths = paths_of(self.config.properties)
         self._cut = lru_cache(maxsize=ADDRESSES_KEPT)(self._network)
 
     def __call__(self, event: OpenEvent) -> Result:
-        sets, once = self._anonymized(event.set), self._anonymized(event.set_once)
-        properties = self._anonymized(event.properties)
-        if sets is None and once is None:
-            # The usual case, and the cheapest way to write it.
-            return event if properties is None else event.replace(properties=properties)
-        return event.replace(properties=properties, set=sets, set_once=once)
+        return rewritten(event, _PARTS, lambda content: changed(content, self._paths, self._anonymized))
 
-    def _anonymized(self, content: Any) -> dict[str, Any] | None:
-        """The content with its addresses cut; None where there are none to cut."""
-        changed: dict[str, Any] | None = None
-        for name in self.config.properties:
-            value = content.get(name, _ABSENT)
-            if value is _ABSENT:
-                continue
-            network = self._cut(value) if isinstance(value, str) and len(value) <= _ADDRESS_CHARS_MAX else None
-            if network is not None and network == value:
-                continue
-            if changed is None:
-                changed = {**content}
-            if network is None:
-                changed.pop(name, None)
-            else:
-                changed[name] = network
-        return changed
+    def _anonymized(self, value: Any) -> Any:
+        """An address without the visitor; anything else goes."""
+        network = self._cut(value) if isinstance(value, str) and len(value) <= _ADDRESS_CHARS_MAX else None
+        if network is None:
+            return GONE
+        return value if network == value else network
 
     def _network(self, text: str) -> str | None:
         try:

@@ -9,7 +9,7 @@ __all__ = ["FilterProperties"]
 
 class Config(TransformConfig, frozen=True):
     properties: Annotated[tuple[str, ...], about("Which: names, paths such as `user.email`, patterns such as `pii_*`.")]
-    parts: Annotated[tuple[Part, ...], about("Where in the event they are removed.")] = (
+    parts: Annotated[tuple[Part, ...], about("Where in the event they are removed.", min_length=1)] = (
         "properties",
         "$set",
         "$set_once",

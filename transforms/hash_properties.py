@@ -26,7 +26,7 @@ _EXAMPLE_KEY = "only-for-this-page-0123456789abcdef"
 class Config(TransformConfig, frozen=True):
     key: Annotated[str, about("At least 32 bytes that nobody can guess: `openssl rand -hex 32`.", secret=True)]
     properties: Annotated[tuple[str, ...], about("Which: names, paths such as `user.email`, patterns such as `pii_*`.")]
-    parts: Annotated[tuple[ValuePart, ...], about("Where in the event they are looked for.")] = (
+    parts: Annotated[tuple[ValuePart, ...], about("Where in the event they are looked for.", min_length=1)] = (
         "properties",
         "$set",
         "$set_once",

@@ -9,7 +9,7 @@ __all__ = ["KeepProperties"]
 
 class Config(TransformConfig, frozen=True):
     properties: Annotated[tuple[str, ...], about("Which: names, paths such as `user.plan`, patterns such as `utm_*`.")]
-    parts: Annotated[tuple[Part, ...], about("Where in the event everything else is removed.")] = (
+    parts: Annotated[tuple[Part, ...], about("Where in the event everything else is removed.", min_length=1)] = (
         "properties",
         "$set",
         "$set_once",

@@ -4,13 +4,15 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from schemas.event_parts import ValuePart, rewritten
 from schemas.percent_encoding import percent_decoded
+from schemas.property_paths import GONE, changed, paths_of
 from schemas.web_address import REMEMBERED_CHARS_MAX, name_pattern, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["MaskUrlParameters"]
 
-_ABSENT: Any = object()
+_PARTS: tuple[ValuePart, ...] = ("properties", "$set", "$set_once")
 ADDRESSES_KEPT = 8_192
 """How many results a worker remembers: some 4 MB; the pages of a site are visited again and again."""
 ADDRESS_CHARS_MAX = 16_384
@@ -45,7 +47,14 @@ _BREAKS = {ord(mark): None for mark in "\t\n\r"}
 
 
 class Config(TransformConfig, frozen=True):
-    properties: Annotated[tuple[str, ...], about("Which properties hold URLs, also in `$set` and `$set_once`.")] = (
+    properties: Annotated[
+        tuple[str, ...],
+        about(
+            "Which properties hold URLs, also in `$set` and `$set_once`: names, paths such as `page.url`, patterns "
+            "such as `*_url`.",
+            min_length=1,
+        ),
+    ] = (
         "$current_url",
         "$referrer",
         "$initial_current_url",
@@ -57,6 +66,7 @@ class Config(TransformConfig, frozen=True):
     mask: Annotated[str, about("What stands in place of a value.")] = "masked"
 
     def __post_init__(self) -> None:
+        paths_of(self.properties)
         if not _HARMLESS_MASK.fullmatch(self.mask):
             raise ValueError("`mask` may only have letters, digits and . _ ~ * -: anything else would change the URL")
 
@@ -96,38 +106,19 @@ class MaskUrlParameters(Transform[Config]):
     )
 
     def open(self) -> None:
+        self._paths = paths_of(self.config.properties)
         self._names = name_pattern(self.config.parameters)
         self._mask = lru_cache(maxsize=ADDRESSES_KEPT)(self._masked)
 
     def __call__(self, event: OpenEvent) -> Result:
-        sets, once = self._guarded(event.set), self._guarded(event.set_once)
-        changes = self._changes(event.properties)
-        if sets is not None or once is not None:
-            event = event.replace(set=sets, set_once=once)
-        if changes and _ABSENT in changes.values():
-            event = event.without([name for name, value in changes.items() if value is _ABSENT])
-            changes = {name: value for name, value in changes.items() if value is not _ABSENT}
-        return event.adding(changes)
+        return rewritten(event, _PARTS, lambda content: changed(content, self._paths, self._guarded))
 
-    def _guarded(self, content: Any) -> dict[str, Any] | None:
-        """The content with its URLs masked; None where there is nothing to mask."""
-        changes = self._changes(content) if content else None
-        if not changes:
-            return None
-        return {name: value for name, value in {**content, **changes}.items() if value is not _ABSENT}
-
-    def _changes(self, content: Any) -> dict[str, Any]:
-        """The new values by name; `_ABSENT` for what is to be removed."""
-        changes: dict[str, Any] = {}
-        for name in self.config.properties:
-            value = content.get(name)
-            if isinstance(value, str):
-                masked = self._mask(value) if len(value) <= REMEMBERED_CHARS_MAX else self._masked(value)
-                if masked != value:
-                    changes[name] = masked
-            elif isinstance(value, dict | list):
-                changes[name] = _ABSENT
-        return changes
+    def _guarded(self, value: Any) -> Any:
+        """A text with its secrets masked; lists and objects go."""
+        if isinstance(value, str):
+            masked = self._mask(value) if len(value) <= REMEMBERED_CHARS_MAX else self._masked(value)
+            return value if masked == value else masked
+        return GONE if isinstance(value, dict | list) else value
 
     def _masked(self, text: str) -> str:
         if len(text) > ADDRESS_CHARS_MAX:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from schemas.event_parts import ValuePart, rewritten
+from schemas.property_paths import GONE, changed, paths_of
 from transforms.interface import (
     DROPPED,
     Annotated,
@@ -18,7 +20,7 @@ from transforms.interface import (
 
 __all__ = ["RequireConsent"]
 
-_ABSENT: Any = object()
+_PARTS: tuple[ValuePart, ...] = ("properties", "$set", "$set_once")
 _GRANTED = "granted"
 """How Google's consent mode says yes."""
 _LIST = "consents"
@@ -33,7 +35,11 @@ class Config(TransformConfig, frozen=True):
         Literal["drop", "strip"], about("What happens without it: the event goes, or only what `remove` names.")
     ] = "drop"
     remove: Annotated[
-        tuple[str, ...], about("For `strip`: properties that go, also from `$set` and `$set_once`; no dots.")
+        tuple[str, ...],
+        about(
+            "For `strip`: what goes, also from `$set` and `$set_once`: names, paths such as `user.email`, patterns "
+            "such as `pii_*`."
+        ),
     ] = ()
     absent_is: Annotated[
         Literal["denied", "granted"], about("What it means that nothing is said of consent at all.")
@@ -51,6 +57,7 @@ class Config(TransformConfig, frozen=True):
             raise ValueError("`strip` needs to know what to remove: name the properties in `remove`")
         if self.action == "drop" and self.remove:
             raise ValueError("`remove` is for `action: strip`: `drop` leaves nothing to remove from")
+        paths_of(self.remove)
 
 
 class RequireConsent(Transform[Config]):
@@ -95,6 +102,7 @@ class RequireConsent(Transform[Config]):
         return {_LIST: LookupSource(config.file, read_consents)} if config.file else {}
 
     def open(self) -> None:
+        self._remove = paths_of(self.config.remove)
         self._path = tuple(self.config.consent.split("."))
 
     def __call__(self, event: OpenEvent) -> Result:
@@ -118,15 +126,11 @@ class RequireConsent(Transform[Config]):
         return said
 
     def _stripped(self, event: OpenEvent) -> OpenEvent:
-        left = event.without(self.config.remove)
-        sets, once = self._left(event.set), self._left(event.set_once)
-        return left if sets is None and once is None else left.replace(set=sets, set_once=once)
+        return rewritten(event, _PARTS, lambda content: changed(content, self._remove, _gone))
 
-    def _left(self, content: Any) -> dict[str, Any] | None:
-        """The content without what is to be removed; None where there is nothing to remove."""
-        if not any(name in content for name in self.config.remove):
-            return None
-        return {name: value for name, value in content.items() if name not in self.config.remove}
+
+def _gone(_: object) -> object:
+    return GONE
 
 
 def _grants(said: Any, purposes: tuple[str, ...]) -> bool:

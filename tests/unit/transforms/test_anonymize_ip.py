@@ -59,3 +59,18 @@ def test_a_property_named_twice_is_cut_once() -> None:
 
     assert dict(run("anonymize_ip", {"properties": {"$ip": "none"}}, config).properties) == {}
     assert dict(run("anonymize_ip", {"properties": {"$ip": "10.1.2.3"}}, config).properties) == {"$ip": "10.1.2.0"}
+
+
+def test_addresses_inside_of_objects_and_lists_are_cut() -> None:
+    said = {"user": {"ip": "10.1.2.3"}, "hops": [{"ip": "10.1.2.3"}, {"ip": "none"}], "last_ip": "10.1.2.3"}
+
+    after = run("anonymize_ip", {"properties": said, "$set": said}, {"properties": ["user.ip", "hops.ip", "*_ip"]})
+
+    cut = {"user": {"ip": "10.1.2.0"}, "hops": [{"ip": "10.1.2.0"}, {}], "last_ip": "10.1.2.0"}
+    assert (dict(after.properties), dict(after.set)) == (cut, cut)
+
+
+@pytest.mark.parametrize("properties", [[], [""], ["a.b.c.d.e.f.g.h.i"]])
+def test_a_configuration_that_guards_nothing_is_refused(properties: list[str]) -> None:
+    with pytest.raises(ValueError):
+        made("anonymize_ip", {"properties": properties})

@@ -68,3 +68,8 @@ def test_every_part_can_be_chosen() -> None:
 def test_a_list_that_removes_nothing_is_refused(names: list[str]) -> None:
     with pytest.raises(ValueError, match="empty"):
         made("filter_properties", {"properties": names})
+
+
+def test_parts_that_leave_nothing_to_guard_are_refused() -> None:
+    with pytest.raises(ValueError, match="parts"):
+        made("filter_properties", {"properties": ["a"], "parts": []})

@@ -202,3 +202,8 @@ def test_the_key_is_in_no_text_of_the_configuration() -> None:
     key = "k" * 40
 
     assert key not in repr(made("hash_properties", {"properties": ["email"], "key": key}).config)
+
+
+def test_parts_that_leave_nothing_to_guard_are_refused() -> None:
+    with pytest.raises(ValueError, match="parts"):
+        made("hash_properties", {"key": "x" * 32, "properties": ["a"], "parts": []})

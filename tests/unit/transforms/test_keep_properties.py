@@ -61,3 +61,8 @@ def test_every_part_can_be_chosen() -> None:
 
     assert (dict(found.properties), dict(found.set)) == ({"x": 1}, {"x": 1})
     assert (dict(found.set_once), found.unset) == ({"a": 2}, ("a",))
+
+
+def test_parts_that_leave_nothing_to_guard_are_refused() -> None:
+    with pytest.raises(ValueError, match="parts"):
+        made("keep_properties", {"properties": ["a"], "parts": []})

@@ -155,3 +155,21 @@ def test_twice_is_once(text: str) -> None:
 @given(before=pieces.map("".join), name=st.sampled_from(["token", "t%6fken", "t%256Fken", "TOKEN", "a.token"]))
 def test_a_masked_value_is_never_there(before: str, name: str) -> None:
     assert "s3cret" not in masked(f"https://a.example/{before}?{name}=s3cret")
+
+
+def test_urls_inside_of_objects_and_lists_are_masked() -> None:
+    said = {"page": {"url": "/?jwt=a"}, "hops": [{"url": "/?jwt=a"}, {"url": []}], "next_url": "/?jwt=a"}
+
+    after = run("mask_url_parameters", {"properties": said}, {"properties": ["page.url", "hops.url", "*_url"]})
+
+    assert dict(after.properties) == {
+        "page": {"url": "/?jwt=masked"},
+        "hops": [{"url": "/?jwt=masked"}, {}],
+        "next_url": "/?jwt=masked",
+    }
+
+
+@pytest.mark.parametrize("properties", [[], [""], ["a.b.c.d.e.f.g.h.i"]])
+def test_a_configuration_that_guards_nothing_is_refused(properties: list[str]) -> None:
+    with pytest.raises(ValueError):
+        made("mask_url_parameters", {"properties": properties})

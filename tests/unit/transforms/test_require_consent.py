@@ -130,3 +130,19 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_configuration_that_guards_nothing_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         made("require_consent", config)
+
+
+def test_what_stands_inside_of_objects_and_lists_goes_as_well() -> None:
+    config = {**ANALYTICS, "action": "strip", "remove": ["user.email", "guests.email", "pii_*"]}
+    said = {"user": {"email": 1, "plan": 2}, "guests": [{"email": 1}], "pii_a": 1}
+
+    after = run("require_consent", {"properties": said, "$set": said, "$set_once": said}, config)
+
+    left = {"user": {"plan": 2}, "guests": [{}]}
+    assert (dict(after.properties), dict(after.set), dict(after.set_once)) == (left, left, left)
+
+
+@pytest.mark.parametrize("name", ["", "a.b.c.d.e.f.g.h.i"])
+def test_what_could_never_be_removed_is_refused(name: str) -> None:
+    with pytest.raises(ValueError):
+        made("require_consent", {**ANALYTICS, "action": "strip", "remove": [name]})
