@@ -1,7 +1,8 @@
 """Addresses keep the network and lose the visitor.
 
 An IPv4 address keeps its first 24 bits, an IPv6 address its first 48: what analytics services took to calling
-anonymized. An IPv6 address that carries an IPv4 address (RFC 4291, 2.5.5) is cut as that.
+anonymized. An IPv6 address that carries an IPv4 address (RFC 4291, 2.5.5) is cut as that, and where it carries one
+inside (6to4, RFC 3056; NAT64, RFC 6052; Teredo, RFC 4380), no more of it stays.
 """
 
 import ipaddress
@@ -18,6 +19,14 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PARTS: tuple[ValuePart, ...] = ("properties", "$set", "$set_once")
 ADDRESSES_KEPT = 65_536
 """How many addresses a worker remembers: some 15 MB, and visitors send several events each."""
+_CARRIERS = tuple(
+    (ipaddress.IPv6Network(network), before)
+    for network, before in (("2002::/16", 16), ("64:ff9b::/96", 96), ("::/96", 96))
+)
+"""Networks whose addresses carry an IPv4 address, and how many bits stand before it."""
+_TEREDO = ipaddress.IPv6Network("2001::/32")
+_TEREDO_SERVER_BITS = 64
+"""What stands before the port and the address of the visitor: the network and the server."""
 _ADDRESS_CHARS_MAX = 100
 """What is longer is no address."""
 
@@ -83,5 +92,12 @@ class AnonymizeIp(Transform[Config]):
             return None
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        bits = self.config.v4_bits if address.version == 4 else self.config.v6_bits
+        bits = self.config.v4_bits if isinstance(address, ipaddress.IPv4Address) else self._v6_bits(address)
         return str(ipaddress.ip_network((address, bits), strict=False).network_address)
+
+    def _v6_bits(self, address: ipaddress.IPv6Address) -> int:
+        """How many bits stay, of an IPv4 address in it no more than of one by itself."""
+        bits = self.config.v6_bits
+        if address in _TEREDO:
+            return min(bits, _TEREDO_SERVER_BITS)
+        return next((min(bits, before + self.config.v4_bits) for net, before in _CARRIERS if address in net), bits)

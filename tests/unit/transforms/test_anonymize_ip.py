@@ -74,3 +74,21 @@ def test_addresses_inside_of_objects_and_lists_are_cut() -> None:
 def test_a_configuration_that_guards_nothing_is_refused(properties: list[str]) -> None:
     with pytest.raises(ValueError):
         made("anonymize_ip", {"properties": properties})
+
+
+@pytest.mark.parametrize(
+    ("address", "config", "network"),
+    [
+        ("2002:5db8:d822::1", {}, "2002:5db8:d800::"),
+        ("2002:5db8:d822:1::1", {"v6_bits": 128, "v4_bits": 8}, "2002:5d00::"),
+        ("2002:5db8:d822::1", {"v6_bits": 16}, "2002::"),
+        ("64:ff9b::5db8:d822", {"v6_bits": 128}, "64:ff9b::5db8:d800"),
+        ("::5db8:d822", {"v6_bits": 128}, "::5db8:d800"),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", {"v6_bits": 128}, "2001:0:4136:e378::"),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", {}, "2001:0:4136::"),
+    ],
+)
+def test_of_an_ipv4_address_in_an_ipv6_address_no_more_stays(
+    address: str, config: dict[str, int], network: str
+) -> None:
+    assert run("anonymize_ip", {"properties": {"$ip": address}}, config).properties["$ip"] == network
