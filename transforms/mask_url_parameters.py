@@ -43,6 +43,10 @@ _USER = re.compile(r"\A([\x00-\x20]*(?:https?:[\\/]*|[a-z][a-z0-9+.-]*://|[\\/]{
 _ANY_USER = re.compile(r"(^|[\\/])[^\\/]*@")
 # In the decoded text of a value: what stands before an equals sign.
 _NESTED_NAME = re.compile(r"(?:^|[?&#;/])([^?&#;/=]+)=")
+# What stands between names that a browser or an application may take for one: `a[token]`, `/cb#jwt`, `user.email`.
+_BETWEEN_NAMES = re.compile(r"[?&#;/\[\].]")
+_AROUND_NAMES = " +!\x00"
+_SPACE_OR_CONTROL = "".join(map(chr, range(0x21)))
 _BREAKS = {ord(mark): None for mark in "\t\n\r"}
 
 
@@ -127,7 +131,8 @@ class MaskUrlParameters(Transform[Config]):
                 return self.config.mask
         # Browsers drop these wherever they stand; so `to\nken` is a token.
         address = text.translate(_BREAKS)
-        start = address.strip()
+        # As browsers: with another space in front it is no URL.
+        start = address.strip(_SPACE_OR_CONTROL)
         if not start.startswith(("/", "?", "#")) and parsed_address(address) is None:
             return self._without_query(text)
         before, hash_, fragment = address.partition("#")
@@ -165,13 +170,15 @@ class MaskUrlParameters(Transform[Config]):
         return part
 
     def _is_named(self, name: str) -> bool:
-        """Whether it is a name to mask, as written or decoded; `token[]` and `a;token` are `token` too."""
+        """Whether it is a name to mask, as written or decoded; `token[]`, `a;token` and `/a#token` are `token` too."""
         for text in _decoded_again_and_again(name):
             if text is None:
                 return True
-            for one in text.replace("?", ";").split(";"):
-                if self._names.fullmatch(one) or self._names.fullmatch(one.partition("[")[0]):
-                    return True
+            # With dots and brackets as well: a configuration may name `user.email`.
+            whole = text.replace("?", ";").split(";")
+            parts = (*whole, *(part.partition("[")[0] for part in whole), *_BETWEEN_NAMES.split(text))
+            if any(self._names.fullmatch(part.strip(_AROUND_NAMES)) for part in parts):
+                return True
         return False
 
     def _hides(self, value: str) -> bool:

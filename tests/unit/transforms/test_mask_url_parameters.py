@@ -42,6 +42,13 @@ def masked(url: Any, **config: Any) -> Any:
         ("app://ada:pw@open/?token=x", "app://masked@open/?token=masked"),
         ("/reset?token=x", "/reset?token=masked"),
         ("?token=x&a=1", "?token=masked&a=1"),
+        ("https://a.example/#/cb#jwt=eyJ.secret", "https://a.example/#/cb#jwt=masked"),
+        ("https://a.example/#/jwt=x", "https://a.example/#/jwt=masked"),
+        ("https://a.example/#!jwt=x", "https://a.example/#!jwt=masked"),
+        ("https://a.example/?a[jwt]=x&user[otp][]=y", "https://a.example/?a[jwt]=masked&user[otp][]=masked"),
+        ("https://a.example/?user.jwt=x", "https://a.example/?user.jwt=masked"),
+        ("https://a.example/?a&+jwt=x&%00jwt=x", "https://a.example/?a&+jwt=masked&%00jwt=masked"),
+        ("https://a.example/?q= otp=1", "https://a.example/?q=masked"),
     ],
 )
 def test_secrets_are_masked(url: str, expected: str) -> None:
@@ -58,6 +65,7 @@ def test_secrets_are_masked(url: str, expected: str) -> None:
         ("mailto:ada@example.com?subject=x", "masked@example.com"),
         ("http://ada:pw@bad host/", "http://masked@bad host/"),
         ("token=x&a=1", "masked"),
+        ("\u00a0//ada:pw@shop.example/?a=1", "\u00a0//masked@shop.example/"),
     ],
 )
 def test_what_is_no_url_loses_its_query(text: str, expected: str) -> None:
@@ -72,6 +80,7 @@ def test_what_is_no_url_loses_its_query(text: str, expected: str) -> None:
         "https://a.example//b//c@d",
         "https://a.example/?q=token",
         "https://a.example/?token",
+        "https://a.example/?jwts=1&a[b]=2&x.y=3#/a/b=4",
         "https://a.example/#top",
         "no url",
         "",
@@ -101,6 +110,7 @@ def test_person_properties_are_masked_as_well() -> None:
 
 def test_names_and_the_mask_can_be_set() -> None:
     assert masked("https://a.example/?token=x&k1=y", parameters=["k*"], mask="-") == "https://a.example/?token=x&k1=-"
+    assert masked("/?a.b[0]=x&c[d]=y&b=z", parameters=["a.b", "c[d]"]) == "/?a.b[0]=masked&c[d]=masked&b=z"
 
 
 def test_a_mask_that_would_change_the_url_is_refused() -> None:
