@@ -1,5 +1,7 @@
 """Only properties that somebody named are stored."""
 
+from typing import Any
+
 from schemas.event_parts import Part, rewritten
 from schemas.property_paths import kept, paths_of
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -14,7 +16,10 @@ class Config(TransformConfig, frozen=True):
         "$set",
         "$set_once",
     )
-    needed: Annotated[tuple[str, ...], about("Stays in the properties as well: who it was, and in which visit.")] = (
+    needed: Annotated[
+        tuple[str, ...],
+        about("Stays in the properties as well, unless an object or a list: who it was, and in which visit."),
+    ] = (
         "$anon_distinct_id",
         "alias",
         "$session_id",
@@ -73,12 +78,30 @@ class KeepProperties(Transform[Config]):
     def open(self) -> None:
         self._properties = paths_of((*self.config.properties, *self.config.needed))
         self._person = paths_of(self.config.properties)
+        self._needed = paths_of(self.config.needed)
         self._of_event = frozenset(self.config.parts) & {"properties"}
         self._of_person = frozenset(self.config.parts) - {"properties"}
 
     def __call__(self, event: OpenEvent) -> Result:
-        result = rewritten(event, self._of_event, lambda content: kept(content, self._properties))
+        result = rewritten(event, self._of_event, self._left)
         return rewritten(result, self._of_person, lambda content: kept(content, self._person), self._unset)
+
+    def _left(self, content: dict[str, Any]) -> dict[str, Any] | None:
+        """The properties that stay; None where all do."""
+        found = kept(content, self._properties)
+        left = content if found is None else found
+        large = [name for name in self._needed.found(left) if isinstance(left[name], dict | list)]
+        for name in large:
+            # What is needed is a text, a number or a word: anything else could hold whatever a sender likes.
+            own = kept({name: content[name]}, self._person)
+            if own is None:
+                continue
+            if left is content:
+                left = dict(content)
+            left.update(own)
+            if name not in own:
+                del left[name]
+        return None if left is content else left
 
     def _unset(self, name: str) -> str | None:
         return name if self._person.below(name) is not None else None

@@ -66,3 +66,15 @@ def test_every_part_can_be_chosen() -> None:
 def test_parts_that_leave_nothing_to_guard_are_refused() -> None:
     with pytest.raises(ValueError, match="parts"):
         made("keep_properties", {"properties": ["a"], "parts": []})
+
+
+def test_what_is_needed_stays_only_if_it_is_no_object_and_no_list() -> None:
+    said = {"alias": {"email": 1, "plan": 2}, "$session_id": [1], "$anon_distinct_id": {"a": 1}, "plan": {"a": 1}}
+
+    step = made("keep_properties", {"properties": ["plan", "alias.plan", "$anon*"]})
+
+    assert dict(step(opened({"properties": said})).properties) == {  # type: ignore[union-attr]
+        "alias": {"plan": 2},
+        "$anon_distinct_id": {"a": 1},
+        "plan": {"a": 1},
+    }
