@@ -207,3 +207,12 @@ def test_the_key_is_in_no_text_of_the_configuration() -> None:
 def test_parts_that_leave_nothing_to_guard_are_refused() -> None:
     with pytest.raises(ValueError, match="parts"):
         made("hash_properties", {"key": "x" * 32, "properties": ["a"], "parts": []})
+
+
+def test_a_list_that_is_changed_afterwards_is_not_remembered_so() -> None:
+    step = made("hash_properties", {"key": "x" * 32, "properties": [], "distinct_id": True})
+    event = opened({"event": "$identify", "properties": {"$device_id": '["a"]'}})
+    before = list(step(event).get("$device_id"))  # type: ignore[union-attr]
+    step(event).get("$device_id").append("b")  # type: ignore[union-attr]
+
+    assert step(event).get("$device_id") == before  # type: ignore[union-attr]

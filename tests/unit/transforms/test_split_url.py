@@ -53,3 +53,11 @@ def test_twice_is_once(overwrite: bool) -> None:
     once = transform(opened({"properties": {"$current_url": "https://a.example/?a=1"}}))
 
     assert transform(once) is once
+
+
+def test_a_list_that_is_changed_afterwards_is_not_remembered_so() -> None:
+    step = made("split_url", {"parameters": ["tag"], "repeats": "all"})
+    event = opened({"properties": {"$current_url": "https://shop.example/?tag=a"}})
+    step(event).get("url_tag").append("b")  # type: ignore[union-attr]
+
+    assert step(event).get("url_tag") == ["a"]  # type: ignore[union-attr]
