@@ -27,13 +27,14 @@ class Plan(msgspec.Struct, frozen=True):
 
     def errors(self, content: dict[str, Any], most: int) -> list[str]:
         """What is wrong, nothing if it is as planned. In alphabetical order: the same content says the same."""
-        if _has_raw(content.values()):
-            content = _known(content)
         try:
+            if _has_raw(content.values()):
+                content = _known(content)
             if self.validator.is_valid(content):
                 return []
             found = {message for error in self.validator.iter_errors(content) for message in _messages(error)}
-        except ValueError:
+        except (ValueError, ArithmeticError):
+            # Of a number that not even decimals can hold, as well.
             found = set()
         return sorted(found)[:most] or ["event: cannot be checked"]
 

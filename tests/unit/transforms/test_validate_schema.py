@@ -171,6 +171,16 @@ def test_a_number_of_any_size_is_checked_at_any_depth(number: str, schema: Any) 
     assert (found is event) is not number.startswith("-")
 
 
+@pytest.mark.parametrize("number", ["1e9999999999999999999", "-1e9999999999999999999"])
+def test_a_number_that_nothing_can_hold_is_no_way_around_the_check(number: str) -> None:
+    event = OpenEvent(msgspec.structs.replace(opened()._of, properties=f'{{"price": {number}}}'.encode()))
+
+    found = made("validate_schema", {"schemas": {"*": ORDER}})(event)
+
+    assert isinstance(found, Rejected)
+    assert "cannot be checked" in found.message
+
+
 def test_a_pattern_that_takes_too_long_does_not_match() -> None:
     schema = {"properties": {"a": {"pattern": "^(?=a)(a|aa)+(?!b)c$"}}}
 
