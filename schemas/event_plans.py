@@ -22,6 +22,8 @@ class Plan(msgspec.Struct, frozen=True):
     validator: Any
     named: frozenset[str]
     """Names that begin with $ and stand in it."""
+    names: frozenset[str]
+    """All names that stand in it, and may stand in messages."""
     closed: bool
     """Properties that it does not name may matter."""
 
@@ -32,7 +34,9 @@ class Plan(msgspec.Struct, frozen=True):
                 content = _known(content)
             if self.validator.is_valid(content):
                 return []
-            found = {message for error in self.validator.iter_errors(content) for message in _messages(error)}
+            found = {
+                message for error in self.validator.iter_errors(content) for message in _messages(error, self.names)
+            }
         except (ValueError, ArithmeticError):
             # Of a number that not even decimals can hold, as well.
             found = set()
@@ -45,7 +49,7 @@ def compiled_plans(schemas: Any, formats: bool) -> dict[str, Plan]:
         raise ValueError("schemas are an object from event names to schemas")
     options = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT)
     plans: dict[str, Plan] = {}
-    for name, schema in schemas.items():
+    for event, schema in schemas.items():
         try:
             if not isinstance(schema, dict | bool):
                 raise ValueError("a schema is an object, true or false")
@@ -54,11 +58,12 @@ def compiled_plans(schemas: Any, formats: bool) -> dict[str, Plan]:
             )
         except (ValueError, jsonschema_rs.ReferencingError) as problem:
             said = str(problem).split("\n", 1)[0]
-            raise ValueError(f"the schema of {name!r} is wrong: {said}") from problem
+            raise ValueError(f"the schema of {event!r} is wrong: {said}") from problem
         rules = list(_rules(schema))
         named = {name for rule, said in rules if rule in _NAMING and isinstance(said, dict | list) for name in said}
-        dollars = frozenset(name for name in named if isinstance(name, str) and name.startswith("$"))
-        plans[name] = Plan(validator, dollars, any(_closes(rule, said) for rule, said in rules))
+        names = frozenset(name for name in named if isinstance(name, str))
+        dollars = frozenset(name for name in names if name.startswith("$"))
+        plans[event] = Plan(validator, dollars, names, any(_closes(rule, said) for rule, said in rules))
     return plans
 
 
@@ -120,10 +125,10 @@ def _known(value: Any) -> Any:
     return Decimal(bytes(value).decode()) if isinstance(value, msgspec.Raw) else value
 
 
-def _messages(error: Any) -> Iterator[str]:
+def _messages(error: Any, known: frozenset[str]) -> Iterator[str]:
     """What is wrong, by property and rule. Nothing is taken from the values, nor from texts of the validator, which
     repeat them."""
-    place = "".join(map(_step, error.instance_path)).lstrip(".") or "event"
+    place = "".join(_step(step, known) for step in error.instance_path).removeprefix(".") or "event"
     rule, details = str(error.kind.name), error.kind.as_dict()
     prefix = "" if place == "event" else f"{place}."
     if rule == "required":
@@ -134,7 +139,9 @@ def _messages(error: Any) -> Iterator[str]:
         if len(names) > _NAMES_SHOWN:
             yield f"{place}: {len(names) - _NAMES_SHOWN} more are not planned"
     elif rule == "propertyNames":
-        yield f"{prefix}{_cut(str(details['error'].instance))}: propertyNames {details['error'].kind.name}"
+        # Of an object inside, names that are only to have a form may be anything: ids, addresses.
+        wrong = _ANY_NAME if prefix else _cut(str(details["error"].instance))
+        yield f"{prefix}{wrong}: propertyNames {details['error'].kind.name}"
     elif rule == "type":
         yield f"{place}: type {' or '.join(sorted(details['types']))}"
     else:
@@ -146,8 +153,12 @@ _LIMITS = ("limit", "multiple_of", "format", "pattern")
 """Details that are from the schema, and short."""
 
 
-def _step(step: str | int) -> str:
-    return f"[{step}]" if isinstance(step, int) else f".{_cut(step)}"
+_ANY_NAME = "*"
+"""In place of a name that does not stand in the schema: objects may have people's addresses for names."""
+
+
+def _step(step: str | int, known: frozenset[str]) -> str:
+    return f"[{step}]" if isinstance(step, int) else f".{_cut(step) if step in known else _ANY_NAME}"
 
 
 def _cut(text: str) -> str:

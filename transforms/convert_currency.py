@@ -38,6 +38,7 @@ _RATE_DIGITS_MAX = 20
 _RATE_ZEROS_MAX = 12
 _CODE = re.compile(r"[A-Z][A-Z0-9]{2,9}")
 _CODE_CHARS_MAX = 20
+_THREE_LETTERS = re.compile(r"[A-Z]{3}")
 
 Rates = Mapping[str, Decimal]
 """How much of each currency one unit of the base is worth."""
@@ -135,7 +136,8 @@ class ConvertCurrency(Transform[Config]):
     def _problem(self, amount: Decimal | None, currency: str) -> str:
         if amount is None:
             return f"{self.config.amount} is no amount: send a number"
-        named = f"{currency} of {self.config.currency}" if currency else self.config.currency
+        # Nothing else than a currency: senders may put anything there, and messages are columns that people read.
+        named = f"{currency} of {self.config.currency}" if _THREE_LETTERS.fullmatch(currency) else self.config.currency
         return f"{named} has no rate to {self.config.target}: send a currency like EUR, or add it to the rates"
 
 

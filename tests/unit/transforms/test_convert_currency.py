@@ -193,3 +193,9 @@ def test_the_rates_are_read_with_the_base_that_was_configured(tmp_path: Path) ->
     source = step().sources(type(step().config)(rates=place, target="EUR", base="USD"))["rates"]
 
     assert source.read(source.place) == {"USD": Decimal(1), "EUR": Decimal("0.92")}
+
+
+def test_a_rejection_shows_only_what_looks_like_a_currency() -> None:
+    rejected = [step(unknown="reject")(priced(1, said)) for said in ("XXX", "ada@example.com", "0049301234")]
+
+    assert [found.message.partition(" has ")[0] for found in rejected] == ["XXX of currency", "currency", "currency"]

@@ -94,6 +94,24 @@ def test_every_other_rule_is_told_without_the_value_too() -> None:
     assert "SECRET" not in str(found)
 
 
+def test_names_that_do_not_stand_in_the_schema_are_not_told() -> None:
+    schema = {
+        "properties": {
+            "guests": {"additionalProperties": {"type": "object", "required": ["id"]}},
+            "mails": {"propertyNames": {"maxLength": 3}},
+            ".dot": {"type": "object"},
+        },
+    }
+    said = {"guests": {"ada@example.com": 1, "bob@example.com": {}}, "mails": {"ada@example.com": 1}, ".dot": 1}
+
+    assert errors(said, schema) == [
+        ".dot: type object",
+        "guests.*.id: required",
+        "guests.*: type object",
+        "mails.*: propertyNames maxLength",
+    ]
+
+
 def test_formats_are_rules_only_if_asked_for() -> None:
     assert errors({**GOOD, "mail": "no"}, formats=True) == ["mail: format email"]
 
