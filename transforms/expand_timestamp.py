@@ -31,6 +31,9 @@ class Config(TransformConfig, frozen=True):
         about("The days of the weekend, 1 is Monday and 7 is Sunday."),
     ] = (6, 7)
 
+    def __post_init__(self) -> None:
+        _zone(self.time_zone)
+
 
 class ExpandTimestamp(Transform[Config]):
     """Add the hour, the weekday, the week, the month and the quarter of an event, in one time zone for all.
@@ -69,13 +72,7 @@ class ExpandTimestamp(Transform[Config]):
     )
 
     def open(self) -> None:
-        try:
-            self._zone = ZoneInfo(self.config.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(
-                f"there is no time zone {self.config.time_zone!r}: give an IANA name such as Europe/Berlin, "
-                "and install tzdata where the system has none"
-            ) from None
+        self._zone = _zone(self.config.time_zone)
         self._names = tuple((part, self.config.prefix + part) for part in self.config.parts)
         self._expand = lru_cache(maxsize=SECONDS_KEPT)(self._parts)
 
@@ -107,3 +104,13 @@ class ExpandTimestamp(Transform[Config]):
             "is_weekend": weekday in self.config.weekend,
         }
         return {name: known[part] for part, name in self._names}
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"there is no time zone {name!r}: give an IANA name such as Europe/Berlin, "
+            "and install tzdata where the system has none"
+        ) from None

@@ -18,6 +18,7 @@ class Config(TransformConfig, frozen=True):
     def __post_init__(self) -> None:
         if not self.properties:
             raise ValueError("properties is empty: name at least one to remove")
+        paths_of(self.properties)
 
 
 class FilterProperties(Transform[Config]):

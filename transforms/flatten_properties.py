@@ -27,6 +27,9 @@ class Config(TransformConfig, frozen=True):
     ] = "keep"
     parts: Annotated[tuple[ValuePart, ...], about("Where in the event they are flattened.")] = ("properties",)
 
+    def __post_init__(self) -> None:
+        paths_of((*self.properties, *self.leave))
+
 
 class FlattenProperties(Transform[Config]):
     """Turn `{"user": {"plan": "pro"}}` into `{"user.plan": "pro"}`, or with another separator into `user_plan`.

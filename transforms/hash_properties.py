@@ -46,6 +46,7 @@ class Config(TransformConfig, frozen=True):
     )
 
     def __post_init__(self) -> None:
+        paths_of(self.properties)
         if len(self.key.encode("utf-8", "surrogatepass")) < KEY_BYTES_MIN:
             raise ValueError(f"key has less than {KEY_BYTES_MIN} bytes: make one with `openssl rand -hex 32`")
         if self.skip_hashed and not self.prefix:

@@ -26,6 +26,9 @@ class Config(TransformConfig, frozen=True):
         "$process_person_profile",
     )
 
+    def __post_init__(self) -> None:
+        paths_of((*self.properties, *self.needed))
+
 
 class KeepProperties(Transform[Config]):
     """Keep the properties that you name, and remove all others: what a sender adds later is not stored unasked.

@@ -41,6 +41,10 @@ class Config(TransformConfig, frozen=True):
                 raise ValueError(f"`names` renames {old!r} to {new!r}, and that again: give the last name at once")
             if not new:
                 raise ValueError(f"`names` gives {old!r} an empty name: say what it is to be called")
+            if len(new) > NAME_CHARS_MAX:
+                raise ValueError(
+                    f"`names` gives {old[:40]!r} a name of {len(new)} characters: at most {NAME_CHARS_MAX}"
+                )
 
 
 class RenameEvents(Transform[Config]):

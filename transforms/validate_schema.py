@@ -54,6 +54,7 @@ class Config(TransformConfig, frozen=True):
     def __post_init__(self) -> None:
         if not self.schemas and not self.file:
             raise ValueError("there is no schema: give `schemas`, or a `file` with them")
+        compiled_plans(self.schemas, self.formats)
 
 
 class ValidateSchema(Transform[Config]):
