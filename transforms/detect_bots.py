@@ -124,9 +124,15 @@ class DetectBots(Transform[Config]):
         self._located = lru_cache(maxsize=ADDRESSES_KEPT)(self._range)
         self._looks_at_addresses = bool(self.config.address) and bool(self._given or self._file)
 
-    def cache_info(self) -> dict[str, _CacheInfo]:
-        """How often agents and addresses were known already."""
-        return {"user_agent": self._named.cache_info(), "address": self._located.cache_info()}
+    def cache_info(self) -> _CacheInfo:
+        """How often agents and addresses were known already, together: hits, misses, size."""
+        agents, addresses = self._named.cache_info(), self._located.cache_info()
+        return _CacheInfo(
+            agents.hits + addresses.hits,
+            agents.misses + addresses.misses,
+            AGENTS_KEPT + ADDRESSES_KEPT,
+            agents.currsize + addresses.currsize,
+        )
 
     def data(self) -> tuple[DataFile, ...]:
         added = max(entry.get("addition_date", "") for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA)
@@ -140,7 +146,11 @@ class DetectBots(Transform[Config]):
             return DROPPED
         said = {self.config.is_bot: True, self.config.bot_name: name}
         properties = event.properties
-        return event.adding({key: value for key, value in said.items() if key and properties.get(key) != value})
+        new = {key: value for key, value in said.items() if key and properties.get(key) != value}
+        # 1 is True in Python, but not in JSON.
+        if self.config.is_bot and properties.get(self.config.is_bot) is not True:
+            new[self.config.is_bot] = True
+        return event.adding(new)
 
     def _bot(self, event: OpenEvent) -> str | None:
         """The bot's name; None for a visitor."""

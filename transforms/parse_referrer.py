@@ -123,7 +123,8 @@ class ParseReferrer(Transform[Config]):
             return ((config.medium, "direct"),) if config.medium else ()
         address = parsed_address(referrer)
         answer = {config.medium: "unknown"}
-        if address is not None and address.host:
+        if address is not None and address.host.strip("."):
+            address = address._replace(host=address.host.removesuffix("."))
             answer = {config.domain: address.host, **self._of(address, page)}
         answer.pop("", None)
         return tuple(answer.items())
@@ -143,13 +144,15 @@ class ParseReferrer(Transform[Config]):
         if any(host == domain or host.endswith("." + domain) for domain in self._internal):
             return True
         here = parsed_address(page) if page else None
-        return here is not None and here.host != "" and self._registered(here.host) == self._registered(host)
+        if here is None or not here.host:
+            return False
+        return self._registered(here.host.removesuffix(".")) == self._registered(host)
 
     def _registered(self, host: str) -> str:
         """The domain somebody registered; an address, a bare name or a public suffix stands for itself."""
         if host.startswith("[") or host.replace(".", "").isdigit():
             return host
-        registered: str | None = self._suffixes.privatesuffix(host.removesuffix("."))
+        registered: str | None = self._suffixes.privatesuffix(host)
         return registered or host
 
 

@@ -75,6 +75,10 @@ class Sample(Transform[Config]):
         if int.from_bytes(drawn.digest(), "big") >= self._limit:
             return DROPPED
         name = self.config.annotate
-        if not name or event.get(name) == self.config.share:
+        if not name:
+            return event
+        said = event.get(name)
+        # True is 1 in Python, but not in JSON.
+        if said == self.config.share and not isinstance(said, bool):
             return event
         return event.adding({name: self.config.share})

@@ -74,7 +74,14 @@ class SplitSemver(Transform[Config]):
             value = properties.get(name)
             if isinstance(value, str) and len(value) <= VERSION_CHARS_MAX:
                 parts = self._parts(name, value)
-                new.update({part: said for part, said in parts.items() if properties.get(part) != said})
+                # True is 1 in Python, but not in JSON.
+                new.update(
+                    {
+                        part: said
+                        for part, said in parts.items()
+                        if (sent := properties.get(part)) != said or type(sent) is not type(said)
+                    }
+                )
         return event.adding(new)
 
     def _read(self, name: str, text: str) -> dict[str, Any]:

@@ -161,7 +161,15 @@ def test_how_often_an_agent_was_known_can_be_shown() -> None:
     for _ in range(3):
         step(opened({"properties": {"$raw_user_agent": BROWSERS[0]}}))
 
-    assert step.cache_info()["user_agent"].hits == 2
+    step(opened({"properties": {"$raw_user_agent": BROWSERS[0], "$ip": "192.0.2.1"}}))
+
+    assert (step.cache_info().hits, step.cache_info().misses) == (3, 1)
+
+
+def test_only_true_says_that_it_is_a_bot() -> None:
+    said = {"$raw_user_agent": "curl/8", "$is_bot": 1, "$bot_name": "curl"}
+
+    assert run("detect_bots", {"properties": said}).get("$is_bot") is True
 
 
 def test_a_file_is_read_only_where_one_is_named() -> None:

@@ -149,3 +149,11 @@ def test_only_the_end_of_a_host_with_many_labels_is_looked_up() -> None:
 
     assert found is not None
     assert (found.name, peak < 5_000_000) == ("Google", True)
+
+
+def test_the_final_dot_of_a_host_makes_no_difference() -> None:
+    assert said("https://www.google.com./")["referring_domain"] == "www.google.com"
+    assert said("https://www.google.com./")["referrer_source"] == "Google"
+    assert medium("https://blog.shop.example./") == "internal"
+    assert medium("https://blog.shop.example/", "https://shop.example./") == "internal"
+    assert medium("https://www.shop.test./", internal_domains=["shop.test"]) == "internal"

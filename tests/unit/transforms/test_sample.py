@@ -6,7 +6,7 @@ import pytest
 
 from schemas.event import Dropped
 from schemas.open_event import OpenEvent
-from transforms.testing import made, opened
+from transforms.testing import made, opened, run
 
 EVENTS = 4_000
 MANY = [opened({"distinct_id": f"user {number}", "uuid": str(uuid.UUID(int=number))}) for number in range(EVENTS)]
@@ -74,3 +74,9 @@ def test_a_kept_event_is_marked_once_or_not_at_all() -> None:
 def test_a_share_is_a_part_of_one(share: object) -> None:
     with pytest.raises(ValueError):
         made("sample", {"share": share})
+
+
+def test_true_is_no_share() -> None:
+    found = run("sample", {"properties": {"$sample_share": True}}, {"share": 1})
+
+    assert found.get("$sample_share") is not True

@@ -45,3 +45,11 @@ def test_an_event_taken_apart_stays_as_it_is() -> None:
     after = step(opened({"properties": {"$app_version": "1.2.3-rc.1+7"}}))
 
     assert step(after) is after
+
+
+def test_true_is_no_number() -> None:
+    said = {"$app_version": "1.0.1", "$app_version_major": True, "$app_version_minor": False}
+
+    found = run("split_semver", {"properties": said}).properties
+
+    assert [type(found[f"$app_version_{part}"]) for part in ("major", "minor", "patch")] == [int, int, int]
