@@ -45,8 +45,12 @@ class Paths:
     def found(self, content: Mapping[str, Any]) -> list[str]:
         """The names in an object that some path goes through."""
         if self._patterns:
-            below = self.below
-            return [name for name in content if below(name) is not None]
+            known, below = self._remembered, self._below
+            return [
+                name
+                for name in content
+                if (known(name) if len(name) <= _REMEMBERED_CHARS_MAX else below(name)) is not None
+            ]
         return [name for name in self._exact if name in content]
 
     def below(self, name: str) -> "Paths | None":

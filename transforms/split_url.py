@@ -68,9 +68,10 @@ class SplitUrl(Transform[Config]):
         url = properties.get(self.config.url)
         if not isinstance(url, str):
             return event
-        read = self._split(url) if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
-        # A list is handed out to whoever changes the event next.
-        found = [(name, [*value] if isinstance(value, list) else value) for name, value in read]
+        found = self._split(url) if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
+        if self.config.repeats == "all":
+            # A list is handed out to whoever changes the event next.
+            found = tuple((name, [*value] if isinstance(value, list) else value) for name, value in found)
         if self.config.overwrite:
             new = {name: value for name, value in found if properties.get(name) != value}
         else:
