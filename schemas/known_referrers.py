@@ -23,7 +23,7 @@ _TABLES = {
 _COUNTRY = re.compile(r"\.(?:com|(?:(?:com|co)\.)?[a-z]{2})$")
 """What `*` stands for."""
 _LABELS_MAX = 10
-"""How many of a host's last labels are looked at: no host of the tables has half as many."""
+"""How many of a host's last labels are looked at: no host of the tables has more than six."""
 
 
 class KnownSource(NamedTuple):
