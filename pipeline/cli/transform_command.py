@@ -181,18 +181,12 @@ def bench_command(which: str | None, file: Path, given: str, rounds: int, as_jso
 
 
 def _hits(side: "Side", name: str) -> str:
-    """How often a transformation that keeps caches found there what it looked for."""
+    """How often a transformation that keeps a cache found there what it looked for."""
     calls = [step.call for steps in side.transforms.steps.values() for step in steps if step.name == name]
     if not calls or not hasattr(calls[0], "cache_info"):
         return ""
     info = calls[0].cache_info()
-    caches = info if isinstance(info, dict) else {"": info}
-    shares = [
-        f"{cache.hits / max(1, cache.hits + cache.misses):.0%} of {of or 'them'}"
-        for of, cache in caches.items()
-        if cache.hits + cache.misses or len(caches) == 1
-    ]
-    return f"; {', '.join(shares)} from its cache" if shares else ""
+    return f"; {info.hits / max(1, info.hits + info.misses):.0%} of them from its cache"
 
 
 def _offered(settings: "Settings", name: str) -> "Offered":
