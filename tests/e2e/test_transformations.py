@@ -112,7 +112,7 @@ for name, found in found_topics(settings, names).items():
                 print("topic:" + name)
 client = new_client(settings.clickhouse)
 for (name,) in client.query("SELECT name FROM system.tables WHERE database = currentDatabase()").result_rows:
-    if sys.argv[1] in client.raw_query(f"SELECT * FROM {name}", fmt="JSONEachRow").decode():
+    if sys.argv[1].encode() in client.raw_query(f"SELECT * FROM {name}", fmt="JSONEachRow"):
         print("table:" + name)
 """
 
