@@ -30,7 +30,7 @@ def test_the_demo_shows_the_report_and_the_proof_and_then_once_more(tmp_path: Pa
     said = json.loads(again.stdout)
     audit, people = said["audit"], said["people"]
 
-    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr + again.stdout
     expected = ["9,980 events of 1,753 people", "Top pages", "/projects/xdotool/", "Events per", "unparsable_line"]
     expected += ["line 8899", "unaccounted 0", "headrace tap", "headrace down stops it"]
     expected += ["A batch computation over all of it, sorted by time, says the same.", "two users stay two"]
