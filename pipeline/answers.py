@@ -1,6 +1,6 @@
 """What the identify and people hops answer to resolve, taken over into its state."""
 
-from pipeline.known import known_key, mapped, person_of
+from pipeline.known_value import known_key, mapped, person_of
 from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome, Read, applied
 from pipeline.properties import State, forget_view, told_to_people, viewed
@@ -17,7 +17,7 @@ def renamed(batch: LogBatch, read: Read, rules: PeopleRules, partitions: int) ->
     for row in batch.rows.to_pylist():
         key = state_key(row["project"], row["distinct_id"])
         before = state.get(known_key(key))
-        after = mapped(before, row["person_id"], row["identified"], row["version"])
+        after = mapped(key, before, row["person_id"], row["identified"], row["version"])
         if after is None:
             continue
         state.changes[known_key(key)] = after

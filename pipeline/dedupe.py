@@ -1,7 +1,7 @@
 """The same event sent twice by a client: recent uuids per distinct id, in an append-only text of bytes.
 
 A record is 20 bytes: 16 of uuid, 4 of received_at in seconds (big-endian). Up to 32 records stand in the
-newest chunk, which is rewritten with all else that is known of the id (pipeline/known.py) when it gets an event; older
+newest chunk, which is rewritten with all else that is known of the id (known_value.py) when it gets an event; older
 ones are sealed under keys of their own and never written again until they expire. So a write costs at most 640 bytes
 however busy the id is, and a search is a byte search, without parsing. Time is the events' own received_at: no clock.
 """
@@ -12,17 +12,26 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["EMPTY", "DedupRules", "Recent", "is_repeat", "newest_s", "sealed_key", "sealed_keys"]
+__all__ = [
+    "CHUNK_RECORDS",
+    "EMPTY",
+    "RECORD_BYTES",
+    "SEALED_BYTES",
+    "DedupRules",
+    "Recent",
+    "is_repeat",
+    "newest_s",
+    "sealed_key",
+    "sealed_keys",
+]
 
-_RECORD = 20
-_CHUNK_RECORDS = 32
+RECORD_BYTES = 20
+CHUNK_RECORDS = 32
 _SECONDS = Struct(">I")
 _SEALED = Struct(">HH")  # number of the first sealed chunk that is kept, number after the last
-_HEADER = _SEALED.size
+SEALED_BYTES = _SEALED.size
 EMPTY = _SEALED.pack(0, 0)
 """The newest chunk of an id that is not known."""
-_FULL = _HEADER + _CHUNK_RECORDS * _RECORD
-_FIRST_SECOND = slice(_HEADER + 16, _HEADER + 20)
 
 
 class DedupRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,25 +53,16 @@ class Recent:
         """`changes` takes the sealed chunks that change, and is looked into before `read`."""
         self._read = read
         self._rules = rules
-        self._chunks_max = -(-rules.per_distinct_id_max // _CHUNK_RECORDS)
+        self._chunks_max = -(-rules.per_distinct_id_max // CHUNK_RECORDS)
         self._changes = changes
 
     def remember(self, key: bytes, newest: bytes, uuid: bytes, second: int) -> bytes | None:
         """The distinct id's newest chunk with this event in it; None if the event was seen within the window.
 
-        `key` is the id's state key, `second` the event's received_at. Most events meet an id that is new or has a few
-        records, none sealed and none expired: those are decided by a byte search.
+        `key` is the id's state key, `second` the event's received_at. Most events do not come here: where nothing is
+        sealed, full or expired, a byte search decides (pipeline/known.py).
         """
         oldest_s = second - self._rules.window_s
-        if newest == EMPTY:
-            return EMPTY + uuid + second.to_bytes(4)
-        if (
-            newest[:_HEADER] == EMPTY
-            and len(newest) < _FULL
-            and newest[_FIRST_SECOND] >= max(0, oldest_s).to_bytes(4)
-            and uuid not in newest
-        ):
-            return newest + uuid + second.to_bytes(4)
         if is_repeat(newest, uuid, oldest_s) or self._in_sealed(key, newest, uuid, oldest_s):
             return None
         return self._tidied(key, newest, oldest_s) + uuid + second.to_bytes(4)
@@ -81,11 +81,11 @@ class Recent:
         while first < end and self._expired(key, first, oldest_s):
             self._changes[sealed_key(key, first)] = None
             first += 1
-        start = _HEADER
+        start = SEALED_BYTES
         while start < len(newest) and first == end and _SECONDS.unpack_from(newest, start + 16)[0] < oldest_s:
-            start += _RECORD
+            start += RECORD_BYTES
         records = newest[start:]
-        if len(records) >= _FULL - _HEADER:
+        if len(records) >= CHUNK_RECORDS * RECORD_BYTES:
             self._changes[sealed_key(key, end)] = EMPTY + records
             end, records = end + 1, b""
         if end - first > self._chunks_max:
@@ -109,7 +109,7 @@ class Recent:
     def _expired(self, key: bytes, number: int, oldest_s: int) -> bool:
         chunk = self._chunk(key, number)
         return chunk is None or all(
-            _SECONDS.unpack_from(chunk, at + 16)[0] < oldest_s for at in range(_HEADER, len(chunk), _RECORD)
+            _SECONDS.unpack_from(chunk, at + 16)[0] < oldest_s for at in range(SEALED_BYTES, len(chunk), RECORD_BYTES)
         )
 
     def _chunk(self, key: bytes, number: int) -> bytes | None:
@@ -119,9 +119,9 @@ class Recent:
 
 def is_repeat(chunk: bytes, uuid: bytes, oldest_s: int) -> bool:
     """Whether the uuid stands in the chunk, at a record's start, and was received at or after `oldest_s`."""
-    at = chunk.find(uuid, _HEADER)
+    at = chunk.find(uuid, SEALED_BYTES)
     while at >= 0:
-        if (at - _HEADER) % _RECORD == 0 and _SECONDS.unpack_from(chunk, at + 16)[0] >= oldest_s:
+        if (at - SEALED_BYTES) % RECORD_BYTES == 0 and _SECONDS.unpack_from(chunk, at + 16)[0] >= oldest_s:
             return True
         at = chunk.find(uuid, at + 1)
     return False
@@ -140,4 +140,6 @@ def sealed_keys(key: bytes, newest: bytes) -> list[bytes]:
 
 def newest_s(chunk: bytes) -> int:
     """The latest received_at in the chunk, epoch seconds; 0 for an empty one."""
-    return max((_SECONDS.unpack_from(chunk, at + 16)[0] for at in range(_HEADER, len(chunk), _RECORD)), default=0)
+    return max(
+        (_SECONDS.unpack_from(chunk, at + 16)[0] for at in range(SEALED_BYTES, len(chunk), RECORD_BYTES)), default=0
+    )

@@ -6,13 +6,15 @@ A fact is a tuple in the order of its topic's columns (schemas/batches.py), with
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.outcome import Sent
 from pipeline.routing import partitions_of
 from schemas.batches import SCHEMAS
 
-__all__ = ["claims_key", "person_key", "routed", "sent"]
+__all__ = ["claims_key", "parted", "person_key", "routed", "sent"]
 
 
 def sent(topic: str, partition: int, facts: Sequence[tuple[Any, ...]]) -> list[Sent]:
@@ -26,6 +28,18 @@ def routed(topic: str, facts: Sequence[tuple[Any, ...]], keys: Sequence[bytes], 
     for fact, home in zip(facts, partitions_of(keys, partitions).tolist(), strict=True):
         by_partition.setdefault(home, []).append(fact)
     return [Sent(topic, home, _rows(topic, found)) for home, found in sorted(by_partition.items())]
+
+
+def parted(topic: str, rows: pa.RecordBatch, homes: NDArray[numpy.int64]) -> list[Sent]:
+    """Facts that are columns already, cut by the partition of each, in order within each."""
+    order = numpy.argsort(homes, kind="stable")
+    found, starts = numpy.unique(homes[order], return_index=True)
+    sorted_rows = rows.take(pa.array(order))
+    ends = [*starts[1:].tolist(), len(order)]
+    return [
+        Sent(topic, home, sorted_rows.slice(start, end - start))
+        for home, start, end in zip(found.tolist(), starts.tolist(), ends, strict=True)
+    ]
 
 
 def claims_key(project: int) -> bytes:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.accept import AcceptRules
 from pipeline.claims import IdentifyRules
 from pipeline.fuses import Fuses
-from pipeline.known import KnownRules, Sweep
+from pipeline.known import KnownRules
 from pipeline.log_batch import LogBatch
 from pipeline.lookups import Refresher
 from pipeline.outcome import Outcome, Read
@@ -21,6 +21,7 @@ from pipeline.registry import Registry
 from pipeline.resolve import ResolveRules
 from pipeline.settings import Settings
 from pipeline.spine import accept, describe, identify, people, rename, resolve
+from pipeline.sweep import Sweep
 from pipeline.transform_list import opened_steps
 from pipeline.transforming import Tally, TransformRules
 from schemas.batches import check_headers, from_wire, schema_of

@@ -1,46 +1,45 @@
-"""What resolve knows of a distinct id: one value of its state, read and written once for each event.
+"""What resolve learns of a batch: which events are repeats, whose they are, and in which sessions.
 
-One value, because what a changed key costs is mostly the key: in the overlay, in the changelog, in the store. Its
-layout, numbers big-endian:
-
-    flags 1 · number of sessions 2 · created at 8 · person 16, version 8 · sessions 16 each · recent uuids 4 + 20 each
-
-`created at`, microseconds and at least 1, is the earliest event that is not personless; it is left out where there is
-none. `person` and the version of its mapping are left out where identify never named one: the person is then the
-computed one. Sessions are those of pipeline/sessions.py, recent uuids those of pipeline/dedupe.py.
+The state is one value for each distinct id (pipeline/known_value.py). Nearly all events meet an ordinary one: their
+uuid is not in it, nothing has expired, and they lie in the newest session or after it. Those are decided together, with
+the heads of their values as one array; the others one by one, by the rules of pipeline/dedupe.py and
+pipeline/sessions.py. Both ways lead to the same (tests/laws/test_known.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 import msgspec
+import numpy
+from numpy.typing import NDArray
 
-from pipeline.dedupe import EMPTY, DedupRules, Recent, newest_s, sealed_keys
+from pipeline.dedupe import CHUNK_RECORDS, RECORD_BYTES, DedupRules, Recent
+from pipeline.known_value import (
+    CREATED,
+    DESCRIBED,
+    HEAD,
+    HEAD_BYTES,
+    IDENTIFIED,
+    INTERVAL,
+    MAPPED,
+    KnownId,
+    computed_person,
+    known_key,
+    read_value,
+    unknown,
+    written,
+)
+from pipeline.learned import Learned
 from pipeline.outcome import Read
-from pipeline.sessions import LATE, SessionRules, StartFact, place
-from schemas.identifiers import person_id
+from pipeline.sessions import LATE, SECOND, SessionRules, place, session_uuid, session_uuids, without_old
 
-__all__ = [
-    "GIVEN",
-    "PERSONLESS",
-    "Known",
-    "KnownRules",
-    "Learned",
-    "Sweep",
-    "computed_person",
-    "described",
-    "known_key",
-    "mapped",
-    "person_of",
-]
+__all__ = ["GIVEN", "PERSONLESS", "Known", "KnownRules"]
 
-_CREATED, _MAPPED, _IDENTIFIED, _DESCRIBED = 1, 2, 4, 8
-_HEAD = 3
-_SKIP = [_HEAD + 8 * bool(flags & _CREATED) + 24 * bool(flags & _MAPPED) for flags in range(16)]
-"""Where the sessions begin, by the flags."""
-_UNKNOWN = bytes(_HEAD) + EMPTY
 GIVEN, PERSONLESS = 1, 2
 """Marks of an event: its sender named the session; it is not about a person."""
+_TOGETHER_MIN = 32
+"""Fewer events are decided one by one: arrays have a fixed cost."""
+_NOBODY = numpy.zeros((), "V16")
+_Numbers = NDArray[numpy.int64]
 
 
 class KnownRules(msgspec.Struct, frozen=True):
@@ -50,21 +49,27 @@ class KnownRules(msgspec.Struct, frozen=True):
     sessions: SessionRules
 
 
-class Learned(msgspec.Struct, frozen=True):
-    """What became of a batch's events, in lists of one entry for each event."""
+class _Events(msgspec.Struct):
+    """Some events, in columns, with their rows in the batch."""
 
-    repeats: list[bool]
-    """Whether the event was seen before; the other lists say nothing about it then."""
-    starts: list[int]
-    """Microseconds; LATE where the event has no session, or one that its sender named."""
-    people: list[bytes]
-    identified: list[bool]
-    described: list[bool]
-    """Whether properties of the person are known: they stand under a key of their own."""
-    facts: list[tuple[bytes, StartFact]]
-    """What changed about sessions already told: (state key, fact), in order."""
-    created: dict[bytes, int]
-    """State keys whose earliest event is now another."""
+    rows: _Numbers
+    keys: Sequence[bytes]
+    uuids: Sequence[bytes]
+    seconds: _Numbers
+    times: _Numbers
+    marks: _Numbers
+
+    def picked(self, places: _Numbers) -> "_Events":
+        """Those at these places."""
+        some = places.tolist()
+        return _Events(
+            self.rows[places],
+            [self.keys[place] for place in some],
+            [self.uuids[place] for place in some],
+            self.seconds[places],
+            self.times[places],
+            self.marks[places],
+        )
 
 
 class Known:
@@ -80,133 +85,175 @@ class Known:
         self,
         keys: Sequence[bytes],
         uuids: Sequence[bytes],
-        received_s: Sequence[int],
-        timestamps: Sequence[int],
-        marks: Sequence[int],
+        received_s: Sequence[int] | _Numbers,
+        timestamps: Sequence[int] | _Numbers,
+        marks: Sequence[int] | _Numbers,
     ) -> Learned:
         """Work events in, in order: is it a repeat, which session is it in, who is it.
 
         `keys` are state keys (`<project>:<distinct_id>`), `received_s` epoch seconds, `timestamps` microseconds,
-        `marks` sums of GIVEN and PERSONLESS. The loop is written for speed.
+        `marks` sums of GIVEN and PERSONLESS.
         """
-        found = Learned([], [], [], [], [], [], {})
-        changes, read, remember, rules = self.changes, self._read, self._recent.remember, self._rules.sessions
-        for key, uuid, second, timestamp, mark in zip(keys, uuids, received_s, timestamps, marks, strict=True):
-            state_key = b"d" + key
-            value = changes.get(state_key) or read(state_key) or _UNKNOWN
-            flags = value[0]
-            start_at = _SKIP[flags]
-            end_at = start_at + 16 * (value[1] << 8 | value[2])
-            recent = remember(key, value[end_at:], uuid, second)
-            if recent is None:
-                found.repeats.append(True)
-                continue
-            head, sessions, start = value[:start_at], value[start_at:end_at], LATE
-            if not mark & GIVEN:
-                sessions, start, facts = place(sessions, timestamp, rules)
-                if facts:
-                    found.facts.extend([(key, fact) for fact in facts])
-                if len(sessions) != end_at - start_at:
-                    # Without any fact as well: old visits are forgotten while the newest one grows.
-                    head = head[:1] + (len(sessions) // 16).to_bytes(2) + head[3:]
-            if not mark & PERSONLESS and not (flags & _CREATED and head[3:11] <= timestamp.to_bytes(8)):
-                # A clock that was never set says 0, which here says that nobody is there.
-                head = _created(head, timestamp or 1)
-                found.created[key] = timestamp or 1
-            changes[state_key] = head + sessions + recent
-            found.repeats.append(False)
-            found.starts.append(start)
-            is_mapped = flags & _MAPPED and not mark & PERSONLESS
-            found.people.append(value[start_at - 24 : start_at - 8] if is_mapped else computed_person(key))
-            found.identified.append(is_mapped > 0 and flags & _IDENTIFIED > 0)
-            found.described.append(flags & _DESCRIBED > 0)
+        seconds, times, marked = (numpy.asarray(column, numpy.int64) for column in (received_s, timestamps, marks))
+        events = _Events(numpy.arange(len(keys)), keys, uuids, seconds, times, marked)
+        found = Learned.nothing(len(keys))
+        for rows, are_different in _waves(keys):
+            if are_different:
+                rows = self._together(events if len(rows) == len(keys) else events.picked(numpy.array(rows)), found)
+            for row in rows:
+                self._alone(events, row, found)
         return found
 
+    def _together(self, events: _Events, found: Learned) -> list[int]:
+        """Work in what is ordinary of these events of different ids; the rows of the others are returned."""
+        values = self._values(events.keys)
+        heads = numpy.frombuffer(b"".join([value[:HEAD_BYTES] for value in values]), HEAD).copy()
+        lengths = numpy.fromiter(map(len, values), numpy.int64, len(values))
+        cuts = lengths - 16 * numpy.maximum(heads["sessions"].astype(numpy.int64) - 1, 0)
+        is_plain = self._ordinary(events, values, heads, cuts)
+        left: list[int] = []
+        if not is_plain.all():
+            left = events.rows[~is_plain].tolist()
+            plain = numpy.flatnonzero(is_plain)
+            events, heads, cuts = events.picked(plain), heads[plain], cuts[plain]
+            values = [values[place] for place in plain.tolist()]
+        older = self._visit(events, values, heads, cuts, found)
+        self._meet(events, heads, found)
+        heads["first_s"] = numpy.where(cuts > HEAD_BYTES, heads["first_s"], events.seconds)
+        self._remember(events, values, heads, cuts, older)
+        return left
 
-def mapped(value: bytes | None, person: bytes, identified: bool, version: int) -> bytes | None:
-    """What is known after identify has named the person; None if it knew a newer or the same version already."""
-    value = value or _UNKNOWN
-    flags, at = value[0], _SKIP[value[0]]
-    if flags & _MAPPED and int.from_bytes(value[at - 8 : at]) >= version:
-        return None
-    since = value[3:11] if flags & _CREATED else b""
-    flags = flags & (_CREATED | _DESCRIBED) | _MAPPED | (_IDENTIFIED if identified else 0)
-    return bytes((flags,)) + value[1:3] + since + person + version.to_bytes(8) + value[at:]
+    def _values(self, keys: Sequence[bytes]) -> list[bytes]:
+        changes, read = self.changes, self._read
+        names = [b"d" + key for key in keys]
+        return [changes.get(name) or read(name) or unknown(name[1:]) for name in names]
+
+    def _ordinary(
+        self, events: _Events, values: list[bytes], heads: NDArray[numpy.void], cuts: _Numbers
+    ) -> NDArray[numpy.bool_]:
+        """Whether all there is to know about repeats is in the value, and the newest session is the only one asked."""
+        may_be_repeats = numpy.array([uuid in value for uuid, value in zip(events.uuids, values, strict=True)])
+        is_whole = (heads["sealed"] == 0) & (cuts < HEAD_BYTES + CHUNK_RECORDS * RECORD_BYTES)
+        is_fresh = heads["first_s"] >= events.seconds - self._rules.dedup.window_s
+        is_earlier = (heads["sessions"] > 0) & (events.times < heads["start"]) & (events.marks & GIVEN == 0)
+        ordinary: NDArray[numpy.bool_] = ~may_be_repeats & is_whole & is_fresh & ~is_earlier
+        return ordinary
+
+    def _visit(
+        self, events: _Events, values: list[bytes], heads: NDArray[numpy.void], cuts: _Numbers, found: Learned
+    ) -> dict[int, bytes]:
+        """Sessions go on or begin; the older ones of those that begin are returned, by place."""
+        rules = self._rules.sessions
+        derived, had = events.marks & GIVEN == 0, heads["sessions"] > 0
+        ended = heads["end"].astype(numpy.int64)
+        begins = derived & (~had | (events.times > ended + rules.gap_s * SECOND))
+        heads["end"] = numpy.where(
+            derived, numpy.where(begins, events.times, numpy.maximum(ended, events.times)), ended
+        )
+        heads["start"][begins] = events.times[begins]
+        places = numpy.flatnonzero(begins)
+        older: dict[int, bytes] = {}
+        for at in numpy.flatnonzero(begins & had).tolist():
+            value = values[at]
+            older[at] = without_old(value[cuts[at] :] + value[INTERVAL], int(events.times[at]), rules)
+        heads["sessions"][places] = [1 + len(older.get(at, b"")) // 16 for at in places.tolist()]
+        begun = events.picked(places)
+        ids = session_uuids(begun.keys, begun.times.tolist())
+        heads["session"][places] = ids
+        found.facts.add(begun.rows.tolist(), begun.times.tolist(), ids.tolist())
+        found.starts[events.rows] = numpy.where(derived, heads["start"], LATE)
+        found.sessions[events.rows] = numpy.where(derived, heads["session"], _NOBODY)
+        return older
+
+    def _meet(self, events: _Events, heads: NDArray[numpy.void], found: Learned) -> None:
+        """Who it is, and since when."""
+        personal = events.marks & PERSONLESS == 0
+        flags = heads["flags"]
+        found.people[events.rows] = heads["person"]
+        for at in numpy.flatnonzero(~personal & (flags & MAPPED > 0)).tolist():
+            found.people[events.rows[at]] = computed_person(events.keys[at])
+        found.identified[events.rows] = personal & (flags & IDENTIFIED > 0)
+        found.described[events.rows] = flags & DESCRIBED > 0
+        is_first = personal & ((flags & CREATED == 0) | (events.times < heads["created"]))
+        # A clock that was never set says 0, which elsewhere says that nobody is there.
+        since = numpy.where(events.times == 0, 1, events.times)
+        heads["created"] = numpy.where(is_first, since, heads["created"])
+        heads["flags"] |= numpy.where(is_first, CREATED, 0).astype(numpy.uint8)
+        for at in numpy.flatnonzero(is_first).tolist():
+            found.created[events.keys[at]] = int(since[at])
+
+    def _remember(
+        self,
+        events: _Events,
+        values: list[bytes],
+        heads: NDArray[numpy.void],
+        cuts: _Numbers,
+        older: dict[int, bytes],
+    ) -> None:
+        """The values as these events leave them. Written for speed."""
+        whole, seconds = heads.tobytes(), events.seconds.astype(">u4").tobytes()
+        starts = [whole[at : at + HEAD_BYTES] for at in range(0, len(whole), HEAD_BYTES)]
+        received = [seconds[at : at + 4] for at in range(0, len(seconds), 4)]
+        rests = [value[cut:] for value, cut in zip(values, cuts.tolist(), strict=True)]
+        for at, rest in older.items():
+            rests[at] = rest
+        changes = self.changes
+        for key, start, value, cut, uuid, second, rest in zip(
+            events.keys, starts, values, cuts.tolist(), events.uuids, received, rests, strict=True
+        ):
+            changes[b"d" + key] = start + value[HEAD_BYTES:cut] + uuid + second + rest
+
+    def _alone(self, events: _Events, row: int, found: Learned) -> None:
+        """Work one event in, whatever it meets."""
+        key, second, timestamp = events.keys[row], int(events.seconds[row]), int(events.times[row])
+        mark = int(events.marks[row])
+        [value] = self._values([key])
+        known = read_value(value)
+        recent = self._recent.remember(key, known.recent, events.uuids[row], second)
+        if recent is None:
+            found.repeats[row] = True
+            return
+        known.recent = recent
+        if not mark & GIVEN:
+            self._visit_alone(key, timestamp, known, row, found)
+        is_mapped = known.flags & MAPPED and not mark & PERSONLESS
+        found.people[row] = known.person if is_mapped else computed_person(key)
+        found.identified[row] = is_mapped and known.flags & IDENTIFIED
+        found.described[row] = known.flags & DESCRIBED
+        if not mark & PERSONLESS and (not known.flags & CREATED or timestamp < known.created):
+            known.flags |= CREATED
+            known.created = found.created[key] = timestamp or 1
+        self.changes[known_key(key)] = written(known)
+
+    def _visit_alone(self, key: bytes, timestamp: int, known: KnownId, row: int, found: Learned) -> None:
+        newest = known.sessions[-16:-8]
+        known.sessions, start, facts = place(known.sessions, timestamp, self._rules.sessions)
+        if known.sessions[-16:-8] != newest:
+            known.session = session_uuid(key, int.from_bytes(known.sessions[-16:-8], signed=True))
+        found.starts[row] = start
+        if start != LATE:
+            found.sessions[row] = session_uuid(key, start)
+        for fact in facts:
+            found.facts.add([row], [fact.start], [session_uuid(key, fact.start)], fact.dead)
 
 
-def described(value: bytes | None) -> bytes:
-    """What is known after properties of the person became known."""
-    value = value or _UNKNOWN
-    return bytes((value[0] | _DESCRIBED,)) + value[1:]
-
-
-def person_of(key: bytes, value: bytes | None) -> tuple[bytes, int, int]:
-    """The person of the id with this state key, the version of its mapping, and when it was created.
-
-    -1 is the version of an id that was never mapped; 0 the time of one that has sent nothing but personless events.
-    """
-    value = value or _UNKNOWN
-    flags, at = value[0], _SKIP[value[0]]
-    created_at = int.from_bytes(value[3:11]) if flags & _CREATED else 0
-    if not flags & _MAPPED:
-        return computed_person(key), -1, created_at
-    return value[at - 24 : at - 8], int.from_bytes(value[at - 8 : at]), created_at
-
-
-def known_key(key: bytes) -> bytes:
-    """Where it stands, by the state key of the distinct id."""
-    return b"d" + key
-
-
-@lru_cache(maxsize=65_536)
-def computed_person(key: bytes) -> bytes:
-    """The person of a distinct id that nobody has merged, by its state key.
-
-    Cached: a hash costs half a microsecond, and the same visitors come again. 65,536 entries are 15 MB.
-    """
-    project, _, distinct_id = key.decode().partition(":")
-    return person_id(int(project), distinct_id)
-
-
-def _created(head: bytes, timestamp: int) -> bytes:
-    since = timestamp.to_bytes(8)
-    if head[0] & _CREATED:
-        return head[:3] + since + head[11:]
-    return bytes((head[0] | _CREATED,)) + head[1:3] + since + head[3:]
-
-
-class Sweep:
-    """Forgets the recent uuids of distinct ids that sent nothing for a whole window: a few per commit, never felt.
-
-    An id that writes again tidies up after itself; this is for those that never do.
-    """
-
-    KEYS_PER_STEP = 500
-    """At 7 commits a second a million idle ids are looked through in five minutes."""
-
-    def __init__(self, rules: DedupRules) -> None:
-        self._rules = rules
-        self._left: list[bytes] = []
-        self._next_round_s = 0
-
-    def step(
-        self, items: Callable[[], Iterator[tuple[bytes, bytes]]], read: Read, oldest_s: int
-    ) -> dict[bytes, bytes | None]:
-        """Changes that remove what was received before `oldest_s`; `read` sees uncommitted changes too."""
-        if not self._left:
-            if oldest_s < self._next_round_s:
-                return {}
-            self._next_round_s = oldest_s + self._rules.window_s // 24
-            self._left = [key for key, _ in items() if key.startswith(b"d")]
-        some, self._left = self._left[-self.KEYS_PER_STEP :], self._left[: -self.KEYS_PER_STEP]
-        changes: dict[bytes, bytes | None] = {}
-        for state_key in some:
-            value = read(state_key)
-            if value is None:
-                continue
-            at = _SKIP[value[0]] + 16 * int.from_bytes(value[1:3])
-            recent = value[at:]
-            if recent != EMPTY and newest_s(recent) < oldest_s:
-                changes[state_key] = value[:at] + EMPTY
-                changes.update(dict.fromkeys(sealed_keys(state_key[1:], recent)))
-        return changes
+def _waves(keys: Sequence[bytes]) -> Iterator[tuple[list[int], bool]]:
+    """The rows in groups of which each has at most one event of an id, in order; what is left over may have several."""
+    rest = list(range(len(keys)))
+    if len(set(keys)) == len(keys) >= _TOGETHER_MIN:
+        yield rest, True
+        return
+    while rest:
+        firsts: dict[bytes, int] = {}
+        again: list[int] = []
+        for row in rest:
+            if keys[row] in firsts:
+                again.append(row)
+            else:
+                firsts[keys[row]] = row
+        if len(firsts) < _TOGETHER_MIN:
+            break
+        yield list(firsts.values()), True
+        rest = again
+    if rest:
+        yield rest, False

@@ -14,7 +14,7 @@ from pipeline.accounts import Account, LogCounters, encode_account
 from pipeline.consumer import Place, log_end, read_to_end
 from pipeline.producer import Outgoing, Transactor
 from pipeline.settings import Settings
-from pipeline.stores import MemoryStore, Overlay, PartitionStore, RocksStore
+from pipeline.stores import MemoryStore, PartitionStore, RocksStore, over
 from schemas.record import RawBatch
 
 __all__ = ["COMMIT_KEY", "CommitRecord", "Logs", "OpenBlock", "Owned", "bundles", "restore"]
@@ -59,7 +59,7 @@ class Owned:
         self._sources = sources
         self._transactor = Transactor(settings, hop, partition)
         self._store = _store(settings, hop, partition, logs[self.state_topic])
-        self.overlay = Overlay(self._store)
+        self.overlay = over(self._store)
 
     def open(self) -> None:
         """Fence the previous owner, read the state to its end, and find the positions. Raises Fenced."""

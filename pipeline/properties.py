@@ -4,26 +4,23 @@ Two state keys for each distinct id that has any: `r` holds its registers (pipel
 its events carry them: of its own making while it is alone, what people has answered once it is one of several.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
+import numpy
+import pyarrow as pa
 
-from pipeline.facts import person_key, routed
-from pipeline.known import computed_person, described, known_key, person_of
+from pipeline.columns import fixed, texts
+from pipeline.facts import parted
+from pipeline.known_value import HEAD, HEAD_BYTES, computed_person, described, known_key, person_of, unknown
 from pipeline.outcome import Read, Sent
 from pipeline.registers import PeopleRules, PropertyEvent, learn, overlaid, view
+from pipeline.routing import partitions_of
+from schemas.batches import CHANGES
 
 __all__ = ["Described", "State", "describe", "forget_view", "told_to_people", "viewed"]
 
 _VERSION_BYTES = 8
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What one event says about its person's properties."""
-
-    row: int
-    event: PropertyEvent
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -48,12 +45,25 @@ class State:
         return self.changes[key] if key in self.changes else self._read(key)
 
 
-def describe(rows: Iterable[tuple[int, bytes, PropertyEvent | None]], state: State, rules: PeopleRules) -> Described:
-    """Work properties in. `rows` are those that set something or whose person is described: (row, state key, said)."""
-    by_key: dict[bytes, list[tuple[int, PropertyEvent | None]]] = {}
-    for row, key, said in rows:
-        by_key.setdefault(key, []).append((row, said))
+def describe(
+    rows: Iterable[tuple[int, bytes]], said: Mapping[int, PropertyEvent], state: State, rules: PeopleRules
+) -> Described:
+    """Work properties in. `rows`, as (row, state key), are those that set something (`said`) or whose id has a view."""
     found = Described({}, set(), [])
+    by_key: dict[bytes, list[tuple[int, PropertyEvent | None]]] = {}
+    silent = []
+    rows = list(rows)
+    for row, key in rows:
+        if row in said:
+            by_key[key] = []
+    for row, key in rows:
+        if key in by_key:
+            by_key[key].append((row, said.get(row)))
+        else:
+            silent.append((row, key))
+    get = state.get
+    for row, key in silent:
+        found.carried[row] = (get(b"v" + key) or b"")[_VERSION_BYTES:] or b"{}"
     for key, events in by_key.items():
         _describe_one(key, events, state, rules, found)
     return found
@@ -82,7 +92,7 @@ def _describe_one(
         # Nobody else has a say, and some of what was set may be older than what is shown.
         shown = view(learned.registers, rules)
     if place is None:
-        state.changes[known_key(key)] = described(known)
+        state.changes[known_key(key)] = described(key, known)
     state.changes[b"v" + key] = version + shown
 
 
@@ -102,18 +112,34 @@ def viewed(key: bytes, person: bytes, version: int, properties: bytes, state: St
     if person_of(key, known)[0] != person or (place and int.from_bytes(place[:_VERSION_BYTES]) >= version):
         return
     if place is None:
-        state.changes[known_key(key)] = described(known)
+        state.changes[known_key(key)] = described(key, known)
     state.changes[b"v" + key] = version.to_bytes(_VERSION_BYTES) + properties
 
 
 def told_to_people(keys: Iterable[bytes], state: State, partitions: int) -> list[Sent]:
     """What is known of these distinct ids, for their people."""
-    facts: list[tuple[Any, ...]] = []
-    homes = []
-    for key in keys:
-        person, version, created_at = person_of(key, state.get(known_key(key)))
-        project, _, distinct_id = key.decode().partition(":")
-        registers = state.get(b"r" + key) or b""
-        facts.append((int(project), person, distinct_id, version, False, False, False, registers, created_at))
-        homes.append(person_key(int(project), person))
-    return routed("person.changes", facts, homes, partitions)
+    asked = list(keys)
+    if not asked:
+        return []
+    values = [state.get(known_key(key)) or unknown(key) for key in asked]
+    heads = numpy.frombuffer(b"".join([value[:HEAD_BYTES] for value in values]), HEAD)
+    people = numpy.ascontiguousarray(heads["person"])
+    named = [key.partition(b":") for key in asked]
+    no = pa.array(numpy.zeros(len(asked), bool))
+    rows = pa.record_batch(
+        [
+            pa.array([int(project) for project, _, _ in named], pa.int64()),
+            fixed(people),
+            texts([distinct_id for _, _, distinct_id in named], pa.string()),
+            pa.array(heads["version"].astype(numpy.int64)),
+            no,
+            no,
+            no,
+            texts([state.get(b"r" + key) or b"" for key in asked]),
+            pa.array(heads["created"].astype(numpy.int64)),
+        ],
+        CHANGES,
+    )
+    hexes = people.tobytes().hex().encode()
+    homes = [project + b":" + hexes[32 * at : 32 * at + 32] for at, (project, _, _) in enumerate(named)]
+    return parted("person.changes", rows, partitions_of(homes, partitions))

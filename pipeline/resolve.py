@@ -1,23 +1,25 @@
 """The resolve hop's steps: repeats of an event leave, the others learn their person and their session."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.columns import fixed, integers, repeated, sixteen, texts
+from pipeline.columns import fixed, integers, moments, repeated, sixteen, texts, uuid_texts
 from pipeline.facts import claims_key, routed, sent
 from pipeline.identity import Claim, ClaimKind, IdentityRules, refusal_of
 from pipeline.ingestion_warnings import refused_claim
-from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules, Learned
+from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules
+from pipeline.learned import Learned
 from pipeline.log_batch import LogBatch
 from pipeline.outcome import DROPPED, DUPLICATE, MOVED, Fate, Outcome, Read, Sent
 from pipeline.properties import Described, State, describe
 from pipeline.registers import PeopleRules, PropertyEvent
-from pipeline.sessions import LATE, session_id
-from schemas.batches import PREPARED, hash_of
+from pipeline.sessions import LATE
+from schemas.batches import PREPARED, STARTS, hash_of
 from schemas.marks import Marks, read_marks
 
 __all__ = [
@@ -83,9 +85,9 @@ def learned(found: Keyed, read: Read, rules: KnownRules) -> tuple[Keyed, Learned
         marks[row] = (GIVEN if said.session else 0) | (PERSONLESS if said.personless else 0)
     known = Known(read, rules)
     # Four bytes of seconds reach until 2106; what claims to have been received later is remembered as of then.
-    seconds = numpy.minimum(integers(rows.column("received_at")) // 1_000_000, 0xFFFFFFFF).tolist()
-    timestamps = integers(rows.column("timestamp")).tolist()
-    answer = known.learn(found.keys, sixteen(rows.column("uuid")), seconds, timestamps, marks)
+    seconds = numpy.minimum(integers(rows.column("received_at")) // 1_000_000, 0xFFFFFFFF)
+    uuids, timestamps = sixteen(rows.column("uuid")), integers(rows.column("timestamp"))
+    answer = known.learn(found.keys, uuids, seconds, timestamps, marks).kept()
     return _without_repeats(found, answer.repeats), answer, State(known.changes, read)
 
 
@@ -93,7 +95,7 @@ def with_people(found: Keyed, known: Learned, carried: Mapping[int, bytes]) -> d
     """The person of each row, as far as it is known now, and the properties its event carries."""
     return {
         "person_id": fixed(known.people),
-        "person_identified": pa.array(known.identified, pa.bool_()),
+        "person_identified": pa.array(known.identified),
         "person_properties": texts([carried.get(row, b"") for row in range(len(found.keys))]),
     }
 
@@ -103,23 +105,17 @@ def with_properties(found: Keyed, known: Learned, state: State, rules: PeopleRul
     rows = found.rows
     lengths = [pa.compute.binary_length(rows.column(name)).to_numpy(zero_copy_only=False) for name in _SETTING]
     setting = set(numpy.flatnonzero(sum(lengths)).tolist())
-    concerned = sorted(setting.union(row for row, is_known in enumerate(known.described) if is_known))
+    concerned = sorted(setting.union(numpy.flatnonzero(known.described).tolist()))
     about = [row for row in concerned if not (row in found.marks and found.marks[row].personless)]
-    return describe(
-        [(row, found.keys[row], _said(rows, row) if row in setting else None) for row in about], state, rules
-    )
+    return describe([(row, found.keys[row]) for row in about], _said(rows, setting.intersection(about)), state, rules)
 
 
 def claimed(found: Keyed, partition: int, rules: ResolveRules) -> list[Sent]:
     """Claims that two distinct ids are one person, for identify; those that need no further look are refused here."""
     claims, homes, warnings = [], [], []
-    for row, said in found.marks.items():
-        if not said.claim:
-            continue
-        one = {name: found.rows.column(name)[row] for name in _CLAIMING}
-        project, into, uuid = one["project"].as_py(), one["distinct_id"].as_py(), one["uuid"].as_py()
-        timestamp, received_at = one["timestamp"].value, one["received_at"].value
-        historical = one["historical"].as_py()
+    claiming = [row for row, said in found.marks.items() if said.claim]
+    for row, project, into, uuid, timestamp, received_at, historical in _picked(found.rows, claiming, _CLAIMING):
+        said = found.marks[row]
         refusal = refusal_of(timestamp, received_at, historical, said.personless, into, said.other, rules.identity)
         if refusal is not None:
             claim = Claim(into, said.other, ClaimKind(said.claim), timestamp, uuid)
@@ -152,33 +148,33 @@ def warned(found: Keyed, partition: int, refused: Sequence[tuple[int, str, str]]
 
 def with_sessions(found: Keyed, known: Learned) -> dict[str, pa.Array]:
     """The session of each row: named by its sender, derived, or none because it came too late (empty, since 1970)."""
-    starts = [0 if start == LATE else start for start in known.starts]
-    ids = ["" if start == LATE else session_id(key, start) for key, start in zip(found.keys, known.starts, strict=True)]
-    given = numpy.zeros(len(ids), dtype=bool)
-    for row, said in found.marks.items():
-        if said.session:
-            ids[row], given[row] = said.session, True
+    late = known.starts == LATE
+    given = numpy.zeros(len(found.keys), dtype=bool)
+    names = {row: said.session for row, said in found.marks.items() if said.session}
+    given[list(names)] = True
     return {
-        "session_id": pa.array(ids, pa.string()),
+        "session_id": uuid_texts(known.sessions, ~late, names),
         "session_given": pa.array(given),
-        "session_start": pa.array(starts, pa.int64()).cast(PREPARED.field("session_start").type),
+        "session_start": moments(numpy.where(late, 0, known.starts)),
     }
 
 
-def session_facts(partition: int, known: Learned) -> list[Sent]:
+def session_facts(batch: LogBatch, known: Learned) -> list[Sent]:
     """What changed about the starts of sessions."""
-    facts = []
-    for key, fact in known.facts:
-        project, _, distinct_id = key.decode().partition(":")
-        facts.append((int(project), distinct_id, fact.start, session_id(key, fact.start), fact.dead))
-    return sent("session.starts", partition, facts)
+    facts = known.facts
+    if not facts.rows:
+        return []
+    who = batch.rows.select(["project", "distinct_id"]).take(pa.array(facts.rows))
+    ids = numpy.frombuffer(b"".join(facts.ids), "V16")
+    told = [*who.columns, moments(facts.starts), uuid_texts(ids), pa.array(facts.dead)]
+    return [Sent("session.starts", batch.partition, pa.record_batch(told, STARTS))]
 
 
 def prepared(
     batch: LogBatch,
     found: Keyed,
     columns: dict[str, pa.Array],
-    repeats: Sequence[bool],
+    repeats: NDArray[numpy.bool_],
     beside: list[Sent],
     changes: dict[bytes, bytes | None],
 ) -> Outcome:
@@ -193,7 +189,7 @@ def prepared(
     added = {**columns, **place}
     arrays = [added[name] if name in added else found.rows.column(name) for name in PREPARED.names]
     rows = pa.record_batch(arrays, schema=PREPARED)
-    dropped = _by_project(batch.rows.filter(pa.array(repeats)), DROPPED, DUPLICATE) if True in repeats else []
+    dropped = _by_project(batch.rows.filter(pa.array(repeats)), DROPPED, DUPLICATE) if repeats.any() else []
     return Outcome(
         rows=batch.rows.num_rows,
         uuid_sum=hash_of(batch.rows.column("uuid")),
@@ -204,22 +200,35 @@ def prepared(
     )
 
 
-def _said(rows: pa.RecordBatch, row: int) -> PropertyEvent:
-    timestamp, uuid = rows.column("timestamp")[row].value, rows.column("uuid")[row].as_py()
-    return PropertyEvent(timestamp, uuid, *(rows.column(name)[row].as_py() for name in _SETTING))
+def _said(rows: pa.RecordBatch, setting: Iterable[int]) -> dict[int, PropertyEvent]:
+    """What these rows say about properties."""
+    return {
+        row: PropertyEvent(*said) for row, *said in _picked(rows, sorted(setting), ("timestamp", "uuid", *_SETTING))
+    }
 
 
-def _without_repeats(found: Keyed, repeats: Sequence[bool]) -> Keyed:
-    if True not in repeats:
+def _picked(rows: pa.RecordBatch, picked: Sequence[int], columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """(row, its values in these columns), with times as microseconds."""
+    if not picked:
+        return iter(())
+    some = rows.select(columns).take(pa.array(picked))
+    values = (
+        integers(column).tolist() if pa.types.is_timestamp(column.type) else column.to_pylist() for column in some
+    )
+    return zip(picked, *values, strict=True)
+
+
+def _without_repeats(found: Keyed, repeats: NDArray[numpy.bool_]) -> Keyed:
+    if not repeats.any():
         return found
-    keep = numpy.flatnonzero(~numpy.array(repeats))
-    places = {row: place for place, row in enumerate(keep.tolist())}
+    keep = numpy.flatnonzero(~repeats)
+    places = (numpy.cumsum(~repeats) - 1).tolist()
     return Keyed(
         found.rows.take(pa.array(keep)),
         found.offsets[keep],
         found.numbers[keep],
-        [found.keys[row] for row in places],
-        {places[row]: said for row, said in found.marks.items() if row in places},
+        [found.keys[row] for row in keep.tolist()],
+        {places[row]: said for row, said in found.marks.items() if not repeats[row]},
     )
 
 

@@ -7,23 +7,35 @@ about sessions already told is told as facts: a start is live, or dead for ever.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from struct import Struct, pack, unpack
 from typing import Annotated
 
 import msgspec
+import numpy
+from numpy.typing import NDArray
 
-from schemas.identifiers import SESSIONS, uuid5
+from schemas.identifiers import SESSIONS, uuid5, uuids5
 
-__all__ = ["LATE", "SessionRules", "StartFact", "place", "resolved_start", "session_id"]
+__all__ = [
+    "LATE",
+    "SECOND",
+    "SessionRules",
+    "StartFact",
+    "place",
+    "resolved_start",
+    "session_id",
+    "session_uuid",
+    "session_uuids",
+    "without_old",
+]
 
 LATE = -(1 << 63)
 """Instead of a start: the event came too late for any session of its own or of others."""
 _INTERVAL = Struct(">qq")
 _BOTH = _INTERVAL.size
 _MOMENT = Struct(">q")
-_SECOND = 1_000_000
+SECOND = 1_000_000
 
 
 class SessionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,19 +72,19 @@ def place(state: bytes, timestamp: int, rules: SessionRules) -> tuple[bytes, int
         return state, start, ()
     if timestamp < start:
         return _earlier(state, timestamp, rules)
-    if timestamp - end <= rules.gap_s * _SECOND:
+    if timestamp - end <= rules.gap_s * SECOND:
         grown = state[:-8] + _MOMENT.pack(timestamp)
-        return grown if len(state) == _BOTH else _without_old(grown, rules), start, ()
-    grown = state + _INTERVAL.pack(timestamp, timestamp)
-    return _without_old(grown, rules), timestamp, (StartFact(timestamp, False),)
+        return without_old(grown[:-_BOTH], timestamp, rules) + grown[-_BOTH:], start, ()
+    begun = _INTERVAL.pack(timestamp, timestamp)
+    return without_old(state, timestamp, rules) + begun, timestamp, (StartFact(timestamp, False),)
 
 
 def _earlier(state: bytes, timestamp: int, rules: SessionRules) -> tuple[bytes, int, Facts]:
     """An event before the newest interval: it may lie in an older one, move a start, join two, or stand alone."""
-    gap = rules.gap_s * _SECOND
+    gap = rules.gap_s * SECOND
     moments = list(unpack(f">{len(state) // 8}q", state))
     starts, ends = moments[::2], moments[1::2]
-    if timestamp < ends[-1] - rules.lateness_s * _SECOND:
+    if timestamp < ends[-1] - rules.lateness_s * SECOND:
         return state, LATE, ()
     after = bisect_right(starts, timestamp)  # the interval after it; the one before it begins at or before the event
     joins_after = starts[after] - timestamp <= gap if after < len(starts) else False
@@ -96,25 +108,29 @@ def _earlier(state: bytes, timestamp: int, rules: SessionRules) -> tuple[bytes, 
     return pack(f">{len(moments)}q", *moments), start, facts
 
 
-def _without_old(state: bytes, rules: SessionRules) -> bytes:
-    """The intervals that an event which is not late may still touch."""
-    newest: int = _MOMENT.unpack_from(state, len(state) - 8)[0]
-    oldest = newest - (rules.lateness_s + rules.gap_s) * _SECOND
+def without_old(older: bytes, newest: int, rules: SessionRules) -> bytes:
+    """Of the intervals before the newest, which ends at `newest`: those that an event which is not late may touch."""
+    oldest = newest - (rules.lateness_s + rules.gap_s) * SECOND
     kept = 0
-    while _MOMENT.unpack_from(state, kept + 8)[0] < oldest:
+    while kept < len(older) and _MOMENT.unpack_from(older, kept + 8)[0] < oldest:
         kept += _BOTH
-    return state[kept:]
+    return older[kept:]
 
 
-@lru_cache(maxsize=65_536)
 def session_id(key: bytes, start: int) -> str:
-    """The session of the distinct id with this state key, `<project>:<distinct_id>`, that begins at `start`.
-
-    A version-5 uuid in a namespace of its own. Cached: the events of a visit come together, a hash costs a
-    microsecond. 65,536 entries are 20 MB.
-    """
-    digits = uuid5(SESSIONS, b"%d:%s" % (start, key)).hex()
+    """The session of the distinct id with this state key, `<project>:<distinct_id>`, that begins at `start`."""
+    digits = session_uuid(key, start).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def session_uuid(key: bytes, start: int) -> bytes:
+    """The 16 bytes of a session's id: a version-5 uuid in a namespace of its own."""
+    return uuid5(SESSIONS, b"%d:%s" % (start, key))
+
+
+def session_uuids(keys: Sequence[bytes], starts: Sequence[int]) -> NDArray[numpy.void]:
+    """The ids of many sessions."""
+    return uuids5(SESSIONS, [b"%d:%s" % (start, key) for start, key in zip(starts, keys, strict=True)])
 
 
 def resolved_start(facts: Mapping[int, bool], start: int) -> int:

@@ -54,7 +54,7 @@ def resolve(batch: LogBatch, read: Read, rules: ResolveRules) -> Outcome:
     people = with_people(events, known, properties.carried)
     sessions = with_sessions(events, known)
     beside = [
-        *session_facts(batch.partition, known),
+        *session_facts(batch, known),
         *claimed(events, batch.partition, rules),
         *told_to_people(known.created.keys() | properties.learned, state, rules.partitions),
         *warned(events, batch.partition, properties.refused),

@@ -1,7 +1,7 @@
 """Where committed state lives between commits: per partition, in memory or in RocksDB on disk.
 
-A store sees only what is committed. What a batch changed stays in an `Overlay` until its transaction has
-been committed, and is thrown away when the partition is.
+A store on disk sees only what is committed: what a batch changed stays in an `Overlay` until its transaction has been
+committed, and is thrown away when the partition is. One in memory is thrown away with it, so its changes go in at once.
 """
 
 import shutil
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Overlay", "PartitionStore", "MemoryStore", "RocksStore", "Changes"]
+__all__ = ["Changes", "MemoryStore", "Overlay", "PartitionStore", "RocksStore", "WriteThrough", "over"]
 
 Changes = Mapping[bytes, bytes | None]
 """State keys with their new values; None removes the key."""
@@ -43,13 +43,17 @@ class MemoryStore:
         self.get = self._data.get
 
     def apply(self, changes: Changes, position: int) -> None:
+        self.write(changes)
+        self._position = position
+
+    def write(self, changes: Changes) -> None:
+        """Take over changes that may not be committed yet."""
         removed = [key for key, value in changes.items() if value is None]
         if removed:
             changes = {key: value for key, value in changes.items() if value is not None}
             for key in removed:
                 self._data.pop(key, None)
         self._data.update(changes)  # type: ignore[arg-type]
-        self._position = position
 
     def position(self) -> int:
         return self._position
@@ -154,3 +158,46 @@ class Overlay:
 
     def __len__(self) -> int:
         return len(self._current)
+
+
+class WriteThrough:
+    """What changed since the last commit, already written to a store in memory.
+
+    No change is ever taken back: whatever fails ends the process, and a lost partition takes its store along. So a look
+    is one look, and a commit moves nothing.
+    """
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._current: dict[bytes, bytes | None] = {}
+        self._frozen = False
+        self._beside: dict[bytes, bytes | None] = {}
+        self.get = store.get
+
+    def update(self, changes: Changes) -> None:
+        self._current.update(changes)
+        self._store.write(changes)
+
+    def freeze(self) -> dict[bytes, bytes | None]:
+        """The changes since the last freeze. The one before must have been committed."""
+        assert not self._frozen, "a second transaction was begun before the first was committed"
+        self._frozen = True
+        frozen, self._current = self._current, {}
+        return frozen
+
+    def also(self, key: bytes, value: bytes) -> None:
+        """The transaction of the frozen changes wrote this key, too; said in the thread that commits."""
+        self._beside[key] = value
+
+    def committed(self, position: int) -> None:
+        """The frozen changes are in the changelog."""
+        self._store.apply(self._beside, position)
+        self._beside, self._frozen = {}, False
+
+    def __len__(self) -> int:
+        return len(self._current)
+
+
+def over(store: PartitionStore) -> Overlay | WriteThrough:
+    """What keeps the uncommitted changes of this store."""
+    return WriteThrough(store) if isinstance(store, MemoryStore) else Overlay(store)

@@ -1,7 +1,11 @@
 """What is known of a distinct id: one value with its person, its sessions and its recent uuids."""
 
+from typing import NamedTuple
+
 from pipeline.dedupe import DedupRules
-from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules, Learned, computed_person, known_key, mapped, person_of
+from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules
+from pipeline.known_value import computed_person, known_key, mapped, person_of
+from pipeline.learned import Learned
 from pipeline.sessions import LATE, SessionRules, StartFact
 from schemas.identifiers import person_id
 
@@ -11,8 +15,35 @@ ADA = b"1:ada"
 OTHER = bytes(range(16))
 
 
+class Told(NamedTuple):
+    """What was learned of the events that are no repeats, in lists."""
+
+    people: list[bytes]
+    identified: list[bool]
+    starts: list[int]
+    sessions: list[bytes]
+    facts: list[tuple[bytes, StartFact]]
+    created: dict[bytes, int]
+
+
+def told(found: Learned, keys: list[bytes]) -> Told:
+    facts = [
+        (keys[row], StartFact(start, dead))
+        for row, start, dead in zip(found.facts.rows, found.facts.starts, found.facts.dead, strict=True)
+    ]
+    kept = found.kept()
+    return Told(
+        [bytes(person) for person in kept.people],
+        kept.identified.tolist(),
+        kept.starts.tolist(),
+        [bytes(session) for session in kept.sessions],
+        facts,
+        found.created,
+    )
+
+
 class State(dict[bytes, bytes]):
-    def learn(self, *events: tuple[int, int], key: bytes = ADA) -> Learned:
+    def learn(self, *events: tuple[int, int], key: bytes = ADA) -> Told:
         """Events as (timestamp in seconds, marks), each with a uuid of its own."""
         known = Known(self.get, RULES)
         count = len(events)
@@ -20,10 +51,10 @@ class State(dict[bytes, bytes]):
         times, marks = [time * SECOND for time, _ in events], [mark for _, mark in events]
         found = known.learn([key] * count, uuids, [5] * count, times, marks)
         self.update({name: value for name, value in known.changes.items() if value is not None})
-        return found
+        return told(found, [key] * count)
 
     def name(self, person: bytes, identified: bool, version: int, key: bytes = ADA) -> bool:
-        value = mapped(self.get(known_key(key)), person, identified, version)
+        value = mapped(key, self.get(known_key(key)), person, identified, version)
         if value is not None:
             self[known_key(key)] = value
         return value is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.known import computed_person, known_key, mapped
+from pipeline.known_value import computed_person, known_key, mapped
 from pipeline.properties import State, describe, forget_view, viewed
 from pipeline.registers import PeopleRules, PropertyEvent
 
@@ -13,13 +13,13 @@ EVE = computed_person(b"1:eve")
 
 def carried(state: State, timestamp: int, set: bytes = b"", uuid: int = 1) -> bytes:
     """What an event of ada carries, which may set something."""
-    said = PropertyEvent(timestamp, uuid.to_bytes(16), set) if set else None
-    return describe([(0, ADA, said)], state, RULES).carried[0]
+    said = {0: PropertyEvent(timestamp, uuid.to_bytes(16), set)} if set else {}
+    return describe([(0, ADA)], said, state, RULES).carried[0]
 
 
 def name(state: State, person: bytes, version: int) -> None:
     """Identify says who ada is."""
-    after = mapped(state.get(known_key(ADA)), person, True, version)
+    after = mapped(ADA, state.get(known_key(ADA)), person, True, version)
     assert after is not None
     state.changes[known_key(ADA)] = after
 

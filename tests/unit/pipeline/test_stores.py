@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stores import MemoryStore, Overlay, PartitionStore, RocksStore
+from pipeline.stores import MemoryStore, Overlay, PartitionStore, RocksStore, WriteThrough, over
 
 
 @pytest.fixture(params=["memory", "rocksdb"])
@@ -84,3 +84,34 @@ def test_what_the_transaction_wrote_besides_is_stored_with_it(opened: PartitionS
     overlay.committed(4)
 
     assert dict(opened.items()) == {b"a": b"1", b"record": b"r"}
+
+
+def test_in_memory_changes_are_written_at_once_and_handed_over_once() -> None:
+    store = MemoryStore()
+    store.apply({b"a": b"0", b"gone": b"1"}, 1)
+    changes = over(store)
+    changes.update({b"a": b"1", b"gone": None})
+    frozen = changes.freeze()
+    changes.update({b"a": b"2"})
+    changes.also(b"record", b"r")
+
+    assert isinstance(changes, WriteThrough)
+    assert (frozen, changes.get(b"a"), changes.get(b"gone"), store.position()) == (
+        {b"a": b"1", b"gone": None},
+        b"2",
+        None,
+        1,
+    )
+    with pytest.raises(AssertionError, match="second transaction"):
+        changes.freeze()
+    changes.committed(4)
+    assert (changes.get(b"record"), changes.get(b"a"), store.position(), changes.freeze()) == (
+        b"r",
+        b"2",
+        4,
+        {b"a": b"2"},
+    )
+
+
+def test_a_store_on_disk_sees_only_what_is_committed(tmp_path: Path) -> None:
+    assert isinstance(over(RocksStore(tmp_path / "0", b"log")), Overlay)
