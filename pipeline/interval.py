@@ -3,10 +3,12 @@
 import asyncio
 from functools import partial
 
+from pipeline.consumer import Place
 from pipeline.hops import Hop
 from pipeline.ownership import Logs, Owned
 from pipeline.runner import Runner
 from pipeline.settings import Settings
+from pipeline.topics import cut_logs
 from pipeline.work import PartitionWork
 from schemas.record import RawBatch
 
@@ -74,6 +76,11 @@ class IntervalRunner(Runner):
         frozen = [(work, work.freeze()) for work in pending]
         await self.verify_logs()
         ends = await asyncio.gather(*(self.in_thread(partial(work.commit, part)) for work, part in frozen))
+        not_needed: dict[Place, int] = {}
         for (work, part), end in zip(frozen, ends, strict=True):
-            work.settle(part, end)
+            before = work.settle(part, end)
+            if before is not None:
+                not_needed[work.owned.state_topic, work.owned.partition] = before
+        if not_needed:
+            self.spawn(self.in_thread(cut_logs, self.settings, not_needed))
         self.weigh()

@@ -5,24 +5,19 @@ keys, the accounts and the commit record, which says where the range ends. After
 all of it or nothing, and reads on from the commit record, whatever the configuration is by then.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from pipeline.accounts import Account, LogCounters, encode_account
+from pipeline.changelog import BEGIN_KEY, COMMIT_KEY, Rounds, bundle_key, bundles, restore
 from pipeline.consumer import Place, log_end, read_to_end
 from pipeline.producer import Outgoing, Transactor
 from pipeline.settings import Settings
 from pipeline.stores import MemoryStore, PartitionStore, RocksStore, over
-from schemas.record import RawBatch
 
-__all__ = ["COMMIT_KEY", "CommitRecord", "Logs", "OpenBlock", "Owned", "bundles", "restore"]
-
-COMMIT_KEY = b"\x00commit"
-BEGIN_KEY = b"\x00begin"
-BUNDLE_KEY = b"\x00bundle"
-_BUNDLE_BYTES = 512 * 1024
+__all__ = ["CommitRecord", "Logs", "OpenBlock", "Owned"]
 
 Logs = Mapping[str, bytes]
 """Topic names with the ids (KIP-516) they have now."""
@@ -60,13 +55,18 @@ class Owned:
         self._transactor = Transactor(settings, hop, partition)
         self._store = _store(settings, hop, partition, logs[self.state_topic])
         self.overlay = over(self._store)
+        self._rounds = Rounds(self.overlay.get, self._store.keys, settings.store.rewrite_after_bytes)
 
     def open(self) -> None:
         """Fence the previous owner, read the state to its end, and find the positions. Raises Fenced."""
         self._transactor.open()
-        start = {(self.state_topic, self.partition): self._store.position()}
-        batches = read_to_end(self.settings, start, self.logs)
-        restore(self._store, batches, isolated=not self.settings.broker.embedded)
+        place = (self.state_topic, self.partition)
+        low, _ = log_end(self.settings, *place)
+        if self._store.position() < low:
+            self._store.clear()  # what it lacks has been let go: all there is stands behind
+        batches = read_to_end(self.settings, {place: self._store.position()}, self.logs)
+        size = restore(self._store, batches, isolated=not self.settings.broker.embedded)
+        self._rounds.start(self._store.position(), size)
         self._read_commit_record()
 
     def positions(self) -> dict[Place, int]:
@@ -77,6 +77,19 @@ class Owned:
             counters.start_at(low)
             found[(topic, self.partition)] = counters.position
         return found
+
+    def freeze(self) -> dict[bytes, bytes | None]:
+        """The state that the next transaction writes: what has changed since the last, and what is due to be rewritten.
+
+        The embedded broker cannot let go of a log's beginning: there, nothing is rewritten.
+        """
+        changes = self.overlay.freeze()
+        return changes if self.settings.broker.embedded else self._rounds.share(changes)
+
+    def settle(self, end: int) -> int | None:
+        """The frozen state is committed. The offset before which nothing in the changelog is needed, if that is new."""
+        self.overlay.committed(end)
+        return self._rounds.committed(end)
 
     def commit(
         self,
@@ -91,17 +104,16 @@ class Owned:
         if publish:
             key = f"{self.hop}:{self.partition}".encode()
             messages.append(Outgoing(self.settings.topics.named("accounts"), self.partition, account, key))
-        state: list[dict[str, bytes | None]]
+        bundled = [
+            Outgoing(self.state_topic, self.partition, bundle, bundle_key(self._rounds.position, number))
+            for number, bundle in enumerate(bundles(changes))
+        ]
         if self.settings.broker.embedded:
-            # That broker shows aborted records: what stands before this mark without a commit record is void. It takes
-            # one record a request, and compacts nothing: so many keys go into one record.
-            state = [{"key": BEGIN_KEY, "value": b""}]
-            state += [{"key": BUNDLE_KEY, "value": bundle} for bundle in bundles(changes)]
-        else:
-            state = [{"key": key, "value": value} for key, value in changes.items()]
+            # That broker shows aborted records: what stands before this mark without a commit record is void.
+            messages.append(Outgoing(self.state_topic, self.partition, b"", BEGIN_KEY))
         content = msgspec.json.encode(record)
         commit = Outgoing(self.state_topic, self.partition, content, COMMIT_KEY)
-        end = self._transactor.commit(messages, self.state_topic, state, commit)
+        end = self._transactor.commit([*messages, *bundled], commit)
         # A store on disk goes on from behind this commit: it must hold the commit record that stood before it.
         self.overlay.also(COMMIT_KEY, content)
         return end
@@ -121,6 +133,7 @@ class Owned:
     def close(self) -> None:
         """Give the partition up: nothing uncommitted is written any more."""
         self._transactor.close()
+        self._rounds.close()
         self._store.close()
 
     @property
@@ -144,49 +157,6 @@ class Owned:
         for topic in self._sources:
             if topic not in self.counters:
                 self.counters[topic] = LogCounters(topic=topic, log=self.logs[topic].hex())
-
-
-def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *, isolated: bool) -> None:
-    """Apply a changelog in whole batches.
-
-    Where the broker isolates transactions (every Kafka), what is read is committed. Where it does not, the keys
-    of a transaction are applied only when its commit record follows, and a new beginning voids what came before.
-    """
-    pending: dict[bytes, bytes | None] = {}
-    for batch, position in batches:
-        for key, value in zip(batch.keys, batch.values, strict=True):
-            if key == BEGIN_KEY:
-                if not isolated:
-                    pending = {}
-                continue
-            assert key is not None, "a changelog record without a key"
-            if key == BUNDLE_KEY:
-                pending.update(_unbundle(value or b""))
-                continue
-            pending[key] = value
-            if not isolated and key == COMMIT_KEY:
-                store.apply(pending, position)
-                pending = {}
-        if isolated:
-            store.apply(pending, position)
-            pending = {}
-
-
-def bundles(changes: Mapping[bytes, bytes | None], bytes_max: int = _BUNDLE_BYTES) -> Iterator[bytes]:
-    """Changed keys in records of about `bytes_max`; one that is larger stands alone."""
-    part: dict[bytes, bytes | None] = {}
-    size = 0
-    for key, value in changes.items():
-        part[key] = value
-        size += len(key) + len(value or b"")
-        if size >= bytes_max:
-            yield msgspec.msgpack.encode(part)
-            part, size = {}, 0
-    if part:
-        yield msgspec.msgpack.encode(part)
-
-
-_unbundle = msgspec.msgpack.Decoder(dict[bytes, bytes | None]).decode
 
 
 def _store(settings: Settings, hop: str, partition: int, log: bytes) -> PartitionStore:

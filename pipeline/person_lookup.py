@@ -11,12 +11,13 @@ from uuid import UUID
 
 import msgspec
 
+from pipeline.changelog import COMMIT_KEY, restore
 from pipeline.component_records import Books, Read
 from pipeline.components import Component, Refused, apply_block, component_of
 from pipeline.consumer import log_end, read_to_end
 from pipeline.facts import claims_key
 from pipeline.identity import IdentityRules
-from pipeline.ownership import COMMIT_KEY, CommitRecord, restore
+from pipeline.ownership import CommitRecord
 from pipeline.person_page import Profile, Visit
 from pipeline.person_report import ToldWarning, told_moment
 from pipeline.readable import readable
@@ -158,9 +159,11 @@ class IdentityState:
         return sum(check_headers(dict(headers or ()))[0] for batch, _ in batches for headers in batch.headers)
 
     def _catch_up(self, tell: Tell) -> None:
+        low, end = log_end(self._settings, self._topic, self.partition)
+        if self._store.position() < low:
+            self._store.clear()  # what it has not read yet has been let go: all there is stands behind
         start = self._store.position()
         batches = read_to_end(self._settings, {(self._topic, self.partition): start}, self._logs)
-        low, end = log_end(self._settings, self._topic, self.partition)
         told = _told(batches, max(start, low), end, tell)
         restore(self._store, told, isolated=not self._settings.broker.embedded)
 

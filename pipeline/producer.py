@@ -62,22 +62,18 @@ class Transactor:
         """Fence the previous owner and abort what it left open. Raises Fenced or CommitFailed."""
         self._persist(self._producer.init_transactions)
 
-    def commit(
-        self, messages: Sequence[Outgoing], state_topic: str, state: Sequence[dict[str, Any]], last: Outgoing
-    ) -> int:
+    def commit(self, messages: Sequence[Outgoing], last: Outgoing) -> int:
         """Write everything in one transaction; the offset after its last record. Raises Fenced or CommitFailed.
 
-        `state` are changelog records as dicts of key and value: they go through the batch call, which costs a third
-        of single ones, to the partition of `last`, the commit record. When this raises, nothing was written, or nobody
-        knows: stop, and let the log tell. A message that could not be delivered fails the commit: the client guarantees
-        it, so no delivery report is needed.
+        When this raises, nothing was written, or nobody knows: stop, and let the log tell. A message that could not be
+        delivered fails the commit: the client guarantees it, so no delivery report is needed but that of the commit
+        record, which is the last.
         """
         end: list[int] = []
         try:
             self._producer.begin_transaction()
             for message in messages:
                 self._produce(message)
-            self._produce_state(state_topic, last.partition, state)
             # A report that raised would break out of the client's own error; undelivered, the commit fails.
             self._produce(last, lambda error, written: None if error else end.append(written.offset() + 1))
         except KafkaException as problem:
@@ -103,25 +99,6 @@ class Transactor:
                 self._producer.poll(0.05)
             else:
                 return
-
-    def _produce_state(self, topic: str, partition: int, state: Sequence[dict[str, Any]]) -> None:
-        # The partition is the call's: one written in each record is ignored, whatever the client's manual says.
-        chunk = 10_000
-        for start in range(0, len(state), chunk):
-            part = list(state[start : start + chunk])
-            while part:
-                queued = self._producer.produce_batch(topic, part, partition=partition)
-                if queued < len(part):
-                    part = [record for record in part if "_error" in record]
-                    for record in part:
-                        self._refuse_unless_full(record.pop("_error"))
-                    self._producer.poll(0.05)
-                else:
-                    part = []
-
-    def _refuse_unless_full(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._QUEUE_FULL:
-            raise KafkaException(error)
 
     def _persist(self, step: Any) -> None:
         """Repeat a step while the broker says that it may be repeated, within the transaction's time."""

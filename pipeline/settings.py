@@ -173,6 +173,9 @@ class Store(Section, frozen=True):
     """`memory`, or `rocksdb` for more state than memory and a quicker start."""
     path: str = ".headrace/state"
     """The folder of a store on disk; a worker's own, not shared."""
+    rewrite_after_bytes: Positive = 16 * 1024 * 1024
+    """A partition's changelog that has grown by so much is written anew, and what stood before is let go. Less reads
+    back sooner after a start, and writes more; a log never gets shorter than the state."""
 
 
 class Retries(Section, frozen=True):

@@ -31,6 +31,12 @@ class PartitionStore(Protocol):
 
     def items(self) -> Iterator[tuple[bytes, bytes]]: ...
 
+    def keys(self) -> Iterator[bytes]:
+        """The keys as they are now, whatever changes while they are taken."""
+
+    def clear(self) -> None:
+        """Forget everything, the position too."""
+
     def close(self) -> None: ...
 
 
@@ -61,6 +67,13 @@ class MemoryStore:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(self._data.items())
 
+    def keys(self) -> Iterator[bytes]:
+        return iter(list(self._data))
+
+    def clear(self) -> None:
+        self._data.clear()
+        self._position = 0
+
     def close(self) -> None:
         self._data.clear()
 
@@ -77,12 +90,10 @@ class RocksStore:
 
     def __init__(self, folder: Path, log: bytes) -> None:
         self._folder = folder
+        self._log = log
         self._database = _open(folder)
         if self._database.get(_LOG_KEY) != log:
-            self._database.close()
-            shutil.rmtree(folder)
-            self._database = _open(folder)
-            self._database.put(_LOG_KEY, log)
+            self.clear()
 
     def get(self, key: bytes) -> bytes | None:
         value: bytes | None = self._database.get(key)
@@ -106,6 +117,16 @@ class RocksStore:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         found: Iterable[tuple[bytes, bytes]] = self._database.items()
         return ((key, value) for key, value in found if not key.startswith(b"\x00"))
+
+    def keys(self) -> Iterator[bytes]:
+        found: Iterable[bytes] = self._database.keys()
+        return (key for key in found if not key.startswith(b"\x00"))
+
+    def clear(self) -> None:
+        self._database.close()
+        shutil.rmtree(self._folder)
+        self._database = _open(self._folder)
+        self._database.put(_LOG_KEY, self._log)
 
     def close(self) -> None:
         self._database.close()

@@ -1,12 +1,13 @@
 """The topics: what each carries, how long it is kept, and creating and identifying them."""
 
+import logging
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.connection import client_options
@@ -19,10 +20,13 @@ __all__ = [
     "FoundTopic",
     "catalogue",
     "create_missing",
+    "cut_logs",
     "deviations",
     "found_topics",
     "topic_ids",
 ]
+
+logger = logging.getLogger(__name__)
 
 DELIVERED = (
     "events.prepared",
@@ -92,12 +96,17 @@ def catalogue(settings: Settings) -> list[TopicPlan]:
         TopicPlan(named("ingestion.warnings"), count, "what was refused of events that went on, in batches"),
         TopicPlan(named("accounts"), count, "counters of every commit", compacted=True),
     ]
-    hops = [("accept", "raw_partitions"), *((hop, "partitions") for hop in ("resolve", "identify", "people"))]
-    hops += [(f"deliver-{destination.name}", "partitions") for destination in settings.destinations]
-    for hop, key in hops:
-        name, partitions = f"{settings.app}-{hop}-state", getattr(settings.topics, key)
-        plans.append(TopicPlan(name, partitions, f"state of {hop}", key, compacted=True))
+    for hop in ("resolve", "identify", "people"):
+        plans.append(TopicPlan(f"{settings.app}-{hop}-state", count, f"state of {hop}, cut by itself", retention_ms=-1))
+    # These keep nothing but the record of their last commit.
+    plans.append(_compacted_state(settings, "accept", "raw_partitions"))
+    plans += [_compacted_state(settings, f"deliver-{one.name}", "partitions") for one in settings.destinations]
     return plans
+
+
+def _compacted_state(settings: Settings, hop: str, sized_by: str) -> TopicPlan:
+    partitions = getattr(settings.topics, sized_by)
+    return TopicPlan(f"{settings.app}-{hop}-state", partitions, f"state of {hop}", sized_by, compacted=True)
 
 
 def create_missing(settings: Settings) -> list[str]:
@@ -154,6 +163,25 @@ def found_topics(settings: Settings, names: Sequence[str]) -> dict[str, FoundTop
         log = uuid.UUID(_hex(description.topic_id)).bytes
         found[name] = FoundTopic(log, len(description.partitions))
     return found
+
+
+def cut_logs(settings: Settings, before: Mapping[tuple[str, int], int]) -> None:
+    """Let go of what stands before these offsets, by (topic, partition).
+
+    Where that fails the log is longer than needed, and whoever reads it reads more: that is said, and nothing else.
+    """
+    asked = [TopicPartition(topic, partition, offset) for (topic, partition), offset in before.items()]
+    try:
+        for future in _admin(settings).delete_records(asked, request_timeout=10).values():
+            future.result(15)
+    except KafkaException as problem:
+        names = ", ".join(sorted({topic for topic, _ in before}))
+        logger.warning(
+            "the broker does not cut %s, which grows: %s. Allow the user of section broker to delete from it, and see "
+            "that its cleanup.policy is delete.",
+            names,
+            problem.args[0],
+        )
 
 
 def _hex(topic_id: Any) -> str:

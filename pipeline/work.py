@@ -75,7 +75,7 @@ class PartitionWork:
             moved=self._moved,
             sent=self._sent,
             rejected=self._rejected,
-            changes=self.owned.overlay.freeze(),
+            changes=self.owned.freeze(),
             record=self.owned.record(),
         )
         self.rows, self._fresh_bytes, self._moved, self._sent, self._rejected = 0, 0, {}, {}, []
@@ -94,10 +94,10 @@ class PartitionWork:
             outgoing += self._messages(settings.topics.named("events.rejected"), home, frozen.rejected, "rejected")
         return self.owned.commit(outgoing, frozen.changes, frozen.record, publish=True)
 
-    def settle(self, frozen: Frozen, position: int) -> None:
-        """The transaction is committed: its state becomes what the store says."""
-        self.owned.overlay.committed(position)
+    def settle(self, frozen: Frozen, position: int) -> int | None:
+        """The transaction is committed: its state becomes what the store says. See `Owned.settle`."""
         self.bytes -= frozen.weight
+        return self.owned.settle(position)
 
     def _add(self, batch: RawBatch, outcome: Outcome) -> None:
         counters = self.owned.counters[batch.topic]

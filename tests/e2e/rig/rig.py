@@ -16,6 +16,7 @@ import clickhouse_connect
 import yaml
 
 from pipeline.arrival import Arrival
+from pipeline.changelog import restore
 from pipeline.configuration import load
 from pipeline.consumer import read_to_end
 from pipeline.embedded.apache_kafka import ApacheKafka
@@ -25,6 +26,7 @@ from pipeline.embedded.ports import free_ports
 from pipeline.observer import Observer
 from pipeline.producer import plain_producer
 from pipeline.settings import Settings
+from pipeline.stores import MemoryStore
 from pipeline.topics import topic_ids
 from tests.e2e.rig.events import MOVING_TOKEN, PLAIN_TOKEN, WANDERING_TOKEN
 from tests.e2e.rig.feed import Feed
@@ -187,10 +189,12 @@ class Rig:
         return sum(len(batch) for batch, _ in batches)
 
     def state_keys(self, hop: str, partition: int) -> list[bytes]:
-        """The keys in the changelog of one partition of a hop, as often as they were written."""
+        """The keys of the state in the changelog of one partition of a hop."""
         topic = f"{self.settings.app}-{hop}-state"
+        store = MemoryStore()
         batches = read_to_end(self.settings, {(topic, partition): 0}, topic_ids(self.settings, [topic]))
-        return [key or b"" for batch, _ in batches for key in batch.keys]
+        restore(store, batches, isolated=not self.settings.broker.embedded)
+        return list(store.keys())
 
     def logs(self, chars: int = 3_000) -> str:
         """The end of every worker's log, for a test that failed."""

@@ -9,10 +9,11 @@ import pytest
 from clickhouse_connect.driver.binding import format_bind_value
 
 from pipeline.accounts import Account, LogAccount
+from pipeline.changelog import COMMIT_KEY, bundles, restore
 from pipeline.component_records import Books
 from pipeline.components import Component, apply_block, apply_claim, component_of
 from pipeline.identity import Claim, ClaimKind, IdentityRules
-from pipeline.ownership import COMMIT_KEY, CommitRecord, bundles, restore
+from pipeline.ownership import CommitRecord
 from pipeline.person_lookup import Mentioned, profile_of, split_preview, uuid_of
 from schemas.identifiers import person_id
 from schemas.record import RawBatch

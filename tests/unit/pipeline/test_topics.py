@@ -31,15 +31,12 @@ def test_each_destination_has_a_state_of_its_own() -> None:
     assert {"headrace-deliver-one-state", "headrace-deliver-two-state"} < set(names)
 
 
-def test_only_state_and_accounts_are_compacted_and_events_expire() -> None:
+def test_only_accounts_and_records_of_commits_are_compacted_and_events_expire() -> None:
     policies = {plan.name: plan.config()["cleanup.policy"] for plan in catalogue(Settings())}
 
     assert {name for name, policy in policies.items() if policy == "compact"} == {
         "accounts",
         "headrace-accept-state",
-        "headrace-resolve-state",
-        "headrace-identify-state",
-        "headrace-people-state",
         "headrace-deliver-clickhouse-state",
     }
 

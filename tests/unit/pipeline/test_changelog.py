@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.ownership import BEGIN_KEY, BUNDLE_KEY, COMMIT_KEY, bundles, restore
+from pipeline.changelog import BEGIN_KEY, COMMIT_KEY, bundle_key, bundles, restore
 from pipeline.stores import MemoryStore
 from schemas.record import RawBatch
 
@@ -31,7 +31,7 @@ def test_the_last_value_of_a_key_counts_and_a_tombstone_removes_it() -> None:
     assert found == {b"a": b"2", COMMIT_KEY: b"{}"}
 
 
-def test_compaction_may_have_left_keys_without_their_commit_record() -> None:
+def test_a_log_may_begin_with_keys_whose_commit_record_is_in_another_batch() -> None:
     assert restored([(b"a", b"1")], isolated=True) == {b"a": b"1"}
 
 
@@ -56,7 +56,7 @@ def test_bundled_keys_are_restored_like_single_ones() -> None:
     changes = {b"a": b"1", b"large": b"x" * 50, b"gone": None, b"\xff\x00": b""}
     found = list(bundles(changes, bytes_max=10))
     records: list[Record] = [(BEGIN_KEY, b""), (b"gone", b"1"), (COMMIT_KEY, b"1"), (BEGIN_KEY, b"")]
-    records += [*((BUNDLE_KEY, bundle) for bundle in found), (COMMIT_KEY, b"2")]
+    records += [*((bundle_key(7, number), bundle) for number, bundle in enumerate(found)), (COMMIT_KEY, b"2")]
 
     assert len(found) == 2
     assert restored(records, isolated=False) == {b"a": b"1", b"large": b"x" * 50, b"\xff\x00": b"", COMMIT_KEY: b"2"}
@@ -65,4 +65,4 @@ def test_bundled_keys_are_restored_like_single_ones() -> None:
 def test_bundles_without_their_commit_record_are_void() -> None:
     [bundle] = bundles({b"a": b"bad"})
 
-    assert restored([(BEGIN_KEY, b""), (BUNDLE_KEY, bundle), (BEGIN_KEY, b"")], isolated=False) == {}
+    assert restored([(BEGIN_KEY, b""), (bundle_key(7, 0), bundle), (BEGIN_KEY, b"")], isolated=False) == {}

@@ -1,0 +1,131 @@
+"""The changelog of one partition's state: how it is written, read back, and kept short.
+
+A commit writes all the keys it changed in a few records, bundles: a record for each key would cost more than to decide
+about the event. So compaction by key cannot shorten the log. Instead the state is written anew now and then, in rounds:
+each commit takes along as many keys as it has changed, with their values as they stand, until all have been written;
+then everything before the round began is let go. What is left holds the whole state (docs/decisions/0020).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+
+import msgspec
+
+from pipeline.outcome import Read
+from pipeline.stores import PartitionStore
+from schemas.record import RawBatch
+
+__all__ = ["BEGIN_KEY", "COMMIT_KEY", "Rounds", "bundle_key", "bundles", "restore"]
+
+COMMIT_KEY = b"\x00commit"
+BEGIN_KEY = b"\x00begin"
+_BUNDLE_KEY = b"\x00bundle"
+_BUNDLE_BYTES = 512 * 1024
+_KEYS_MIN = 50
+
+
+class Rounds:
+    """Which keys a commit writes anew, and what of the log may go. One partition's; pure, it only counts.
+
+    A round begins when the log has grown by `bytes_min`, or by what the state was when it was last written, whichever
+    is more: so the log stays within some four times the state.
+    """
+
+    def __init__(self, read: Read, keys: Callable[[], Iterator[bytes]], bytes_min: int) -> None:
+        """`read` and `keys` give the state as the commit leaves it, at the time `share` is called."""
+        self._read = read
+        self._keys = keys
+        self._bytes_min = bytes_min
+        self._left: Iterator[bytes] | None = None
+        self._is_done = False
+        self._since = 0
+        self._grown = 0
+        self._written = 0
+        self.position = 0
+        """Where the log ends, as far as its own commits go."""
+
+    def start(self, position: int, grown: int) -> None:
+        """Recovered up to this offset, from `grown` bytes."""
+        self.position, self._grown = position, grown
+
+    def share(self, changes: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
+        """What the commit of these changes writes: them, and keys that are due in this round."""
+        self._grown += sum(map(len, changes)) + sum(len(value) for value in changes.values() if value)
+        if self._left is None:
+            if self._grown < max(self._bytes_min, self._written):
+                return dict(changes)
+            self._left, self._since = self._keys(), self.position
+            self._grown = self._written = 0
+        share: dict[bytes, bytes | None] = {}
+        count = max(_KEYS_MIN, len(changes))
+        due = list(islice(self._left, count))
+        for key in due:
+            value = None if key in changes or key.startswith(b"\x00") else self._read(key)
+            if value is not None:
+                share[key] = value
+                self._written += len(key) + len(value)
+        self._is_done = len(due) < count
+        return share | dict(changes)
+
+    def committed(self, position: int) -> int | None:
+        """The commit is in the log, which ends here now. The offset before which nothing is needed any more, if new."""
+        self.position = position
+        if not self._is_done:
+            return None
+        self._left, self._is_done = None, False
+        return self._since
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._left = None
+
+
+def bundle_key(position: int, number: int) -> bytes:
+    """Of a bundle in the commit that begins at this offset: no two are alike, lest a broker compacts them after all."""
+    return b"%s:%d:%d" % (_BUNDLE_KEY, position, number)
+
+
+def bundles(changes: Mapping[bytes, bytes | None], bytes_max: int = _BUNDLE_BYTES) -> Iterator[bytes]:
+    """Changed keys in records of about `bytes_max`; one that is larger stands alone."""
+    part: dict[bytes, bytes | None] = {}
+    size = 0
+    for key, value in changes.items():
+        part[key] = value
+        size += len(key) + len(value or b"")
+        if size >= bytes_max:
+            yield msgspec.msgpack.encode(part)
+            part, size = {}, 0
+    if part:
+        yield msgspec.msgpack.encode(part)
+
+
+def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *, isolated: bool) -> int:
+    """Apply a changelog in whole batches, and return how many bytes it was.
+
+    Where the broker isolates transactions (every Kafka), what is read is committed. Where it does not, the keys
+    of a transaction are applied only when its commit record follows, and a new beginning voids what came before.
+    """
+    pending: dict[bytes, bytes | None] = {}
+    size = 0
+    for batch, position in batches:
+        for key, value in zip(batch.keys, batch.values, strict=True):
+            size += len(value or b"")
+            if key == BEGIN_KEY:
+                if not isolated:
+                    pending = {}
+                continue
+            assert key is not None, "a changelog record without a key"
+            if key.startswith(_BUNDLE_KEY):
+                pending.update(_unbundle(value or b""))
+                continue
+            pending[key] = value
+            if not isolated and key == COMMIT_KEY:
+                store.apply(pending, position)
+                pending = {}
+        if isolated:
+            store.apply(pending, position)
+            pending = {}
+    return size
+
+
+_unbundle = msgspec.msgpack.Decoder(dict[bytes, bytes | None]).decode
