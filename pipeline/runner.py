@@ -64,6 +64,7 @@ class Runner:
         self.awake.set()
         self._generation = 0
         self._settled = False
+        self._flows = False
         self._closing = False
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -112,14 +113,19 @@ class Runner:
         # would hold its folder, and fence the worker that opens it again.
         await asyncio.shield(self.spawn(self._take_over(partitions)))
 
+    def go_on(self) -> None:
+        """Faust has taken note of the take-over. What it was given before that, it would forget without a word."""
+        self._flows = True
+
     async def next_batches(self) -> deque[tuple[int, RawBatch]]:
         """What was read and not handed on yet; the caller takes out what it has handed on. Reads when it is empty.
 
         A caller that is cancelled loses nothing: the reader's position has moved, so what it read must not vanish.
         """
-        if self._closing:
-            await asyncio.sleep(0.1)
-        elif not self._read_ahead:
+        if self._closing or not self._flows:
+            await asyncio.sleep(0.05)
+            return deque()
+        if not self._read_ahead:
             if self._reading is None or self._reading.done():
                 # Left to Faust a failure would become an orderly shutdown, with a commit in it.
                 self._reading = self.spawn(self._read_on())
@@ -267,7 +273,7 @@ class Runner:
             if self._closing:
                 return
             # Until the reader has the new positions, what it hands over is from the old ones: it is nobody's.
-            self._settled = False
+            self._settled = self._flows = False
             state_topic = f"{self.settings.app}-{self.hop_name}-state"
             names = [*self.sources, *self.outputs, state_topic]
             logs = await self.until_done(topic_ids, self.settings, names)

@@ -26,6 +26,9 @@ class TakeOver(Protocol):
     async def take_over(self, partitions: set[int]) -> None:
         """Own exactly these partitions when this returns: fenced, recovered, reading from the commit record."""
 
+    def go_on(self) -> None:
+        """Hand over what is read, from now on."""
+
 
 class CommittedStore(Store):  # type: ignore[misc]
     """A read-only view for Faust of what is committed; writes go through the hop's transaction."""
@@ -98,7 +101,9 @@ class TakeOverRecovery(Recovery):  # type: ignore[misc]
             try:
                 self._set_recovery_started()
                 await self._wait(runner.take_over(self.app.owned_partitions()))
+                # It empties the queues to the agents when it resumes the flow: nothing may be in them before.
                 await self._wait(self.on_recovery_completed(generation))
+                runner.go_on()
             except RebalanceAgain:
                 continue
             except ServiceStopped:

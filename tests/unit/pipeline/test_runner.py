@@ -30,6 +30,19 @@ class _Work:
         self.absorbed = True
 
 
+def test_nothing_is_handed_over_before_faust_has_taken_note_of_the_take_over() -> None:
+    batch = RawBatch("events.accepted", bytes(16), 0, [0], [0], [b""], [None], [None])
+
+    async def run() -> list[int]:
+        runner = Runner(Settings())
+        runner._read_ahead.append((0, batch))
+        before = len(await runner.next_batches())
+        runner.go_on()
+        return [before, len(await runner.next_batches())]
+
+    assert asyncio.run(run()) == [0, 1]
+
+
 def test_a_batch_that_comes_while_a_partition_is_let_go_finds_it_gone() -> None:
     work = _Work()
 
