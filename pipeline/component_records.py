@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from pipeline.identity import NEVER, Claim, Person
-from pipeline.large_values import parted, whole
+from pipeline.large_values import opened, put
 
 __all__ = ["Block", "Books", "ComponentRecord", "IdRecord", "Read"]
 
@@ -95,12 +95,12 @@ class Books:
         changes: dict[bytes, bytes | None] = {}
         for key, value in after.items():
             if value != self._before.get(key):
-                changes.update(parted(self._read, key, value))
+                put(changes, key, self._read(key), value)
         return changes
 
     def _look(self, kind: bytes, name: str) -> bytes | None:
         key = self._key(kind, name)
-        self._before[key] = whole(self._read, key)
+        self._before[key] = opened(self._read, key, self._read(key))
         return self._before[key]
 
     def _key(self, kind: bytes, name: str) -> bytes:

@@ -6,7 +6,7 @@ many there are, behind a byte that no value of ours begins with.
 
 from collections.abc import Callable
 
-__all__ = ["PART_BYTES", "parted", "whole"]
+__all__ = ["PART_BYTES", "opened", "put"]
 
 Read = Callable[[bytes], bytes | None]
 
@@ -16,27 +16,26 @@ _PARTS = b"\xc1"
 """msgpack never uses this byte (its specification, "formats"), and the values are msgpack."""
 
 
-def whole(read: Read, key: bytes) -> bytes | None:
-    """The value of a key, its parts put together."""
-    value = read(key)
-    if value is None or value[:1] != _PARTS:
-        return value
-    return b"".join(read(_part(key, number)) or b"" for number in range(_count(value)))
+def opened(read: Read, key: bytes, stored: bytes | None) -> bytes | None:
+    """The value of a key under which `stored` stands, its parts put together."""
+    if stored is None or not stored.startswith(_PARTS):
+        return stored
+    return b"".join([read(_part(key, number)) or b"" for number in range(_count(stored))])
 
 
-def parted(read: Read, key: bytes, value: bytes | None) -> dict[bytes, bytes | None]:
-    """The changes that make `value` the key's value (None: remove it). `read` sees what is there before."""
-    there = read(key)
-    before = _count(there) if there and there[:1] == _PARTS else 0
+def put(changes: dict[bytes, bytes | None], key: bytes, stored: bytes | None, value: bytes | None) -> None:
+    """Add the changes that make `value` (None: remove it) of the key under which `stored` stands."""
+    before = _count(stored) if stored is not None and stored.startswith(_PARTS) else 0
     if value is None or len(value) <= PART_BYTES:
-        parts = []
-        changes: dict[bytes, bytes | None] = {key: value}
+        now = 0
+        changes[key] = value
     else:
-        parts = [value[at : at + PART_BYTES] for at in range(0, len(value), PART_BYTES)]
-        changes = {key: _PARTS + len(parts).to_bytes(4)}
-    changes.update({_part(key, number): part for number, part in enumerate(parts)})
-    changes.update({_part(key, number): None for number in range(len(parts), before)})
-    return changes
+        now = -(-len(value) // PART_BYTES)
+        changes[key] = _PARTS + now.to_bytes(4)
+        for number in range(now):
+            changes[_part(key, number)] = value[number * PART_BYTES : (number + 1) * PART_BYTES]
+    for number in range(now, before):
+        changes[_part(key, number)] = None
 
 
 def _count(value: bytes) -> int:
@@ -44,5 +43,5 @@ def _count(value: bytes) -> int:
 
 
 def _part(key: bytes, number: int) -> bytes:
-    """No distinct id and no person's key has a NUL."""
+    """No distinct id has a NUL, and all keys of people are of one length."""
     return b"%b\x00%b" % (key, number.to_bytes(4))

@@ -5,7 +5,8 @@ events may come in any order and any number of times, and the join of several id
 lost by it, and an id that leaves takes along exactly what it brought.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,7 @@ __all__ = [
     "joined",
     "view",
     "shown",
+    "shown_together",
     "overlaid",
     "encode_registers",
     "decode_registers",
@@ -92,6 +94,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NAMES = msgspec.json.Decoder(list[str])
+_encode_name = msgspec.json.Encoder().encode
 _REGISTERS = msgspec.msgpack.Decoder(Registers)
 
 
@@ -112,12 +115,14 @@ def learn(registers: bytes, events: Sequence[PropertyEvent], rules: PeopleRules)
     return Learned(text, text != registers, warnings)
 
 
-def joined(parts: Iterable[bytes], rules: PeopleRules) -> bytes:
+def joined(parts: Sequence[bytes], rules: PeopleRules) -> bytes:
     """The join of encoded registers: associative, commutative, idempotent, and never over `keys_max` names."""
-    registers: Registers = {}
-    for part in parts:
-        for name, register in decode_registers(part).items():
-            _put(registers, name, register)
+    if not parts:
+        return b""
+    registers = decode_registers(parts[-1])
+    # Mostly the last one is the newest of one distinct id, and knows all that the others know.
+    if not _added(registers, parts[:-1]):
+        return parts[-1]
     _forget_largest(registers, rules)
     return encode_registers(registers)
 
@@ -132,10 +137,17 @@ def shown(registers: bytes, rules: PeopleRules) -> tuple[bytes, int]:
 
     The first property without room ends it: what is missing comes after everything that is there.
     """
-    known = decode_registers(registers)
-    # After `$unset` only `$set` brings a property back: an unset one hides the earliest `$set_once` too.
-    deciding = ((name, known[name].latest or known[name].earliest) for name in sorted(known))
-    return _text([(name, one.value) for name, one in deciding if one is not None and one.value is not None], rules)
+    return _shown(decode_registers(registers), rules)
+
+
+def shown_together(parts: Sequence[bytes], rules: PeopleRules) -> tuple[bytes, int]:
+    """What `shown` gives for the join of these registers, which nobody needs encoded."""
+    if not parts:
+        return b"{}", 0
+    registers = decode_registers(parts[0])
+    if _added(registers, parts[1:]):
+        _forget_largest(registers, rules)
+    return _shown(registers, rules)
 
 
 def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: PeopleRules = _DEFAULT) -> bytes:
@@ -161,6 +173,26 @@ def encode_registers(registers: Registers) -> bytes:
 def decode_registers(registers: bytes) -> Registers:
     """What `encode_registers` wrote. Raises msgspec.DecodeError for anything else."""
     return _REGISTERS.decode(registers) if registers else {}
+
+
+def _added(registers: Registers, parts: Sequence[bytes]) -> bool:
+    """Join more into the registers; returns whether that changed them."""
+    added = False
+    for part in parts:
+        for name, register in decode_registers(part).items():
+            added = _put(registers, name, register) or added
+    return added
+
+
+def _shown(known: Registers, rules: PeopleRules) -> tuple[bytes, int]:
+    # After `$unset` only `$set` brings a property back: an unset one hides the earliest `$set_once` too.
+    values = []
+    for name in sorted(known):
+        register = known[name]
+        one = register.latest or register.earliest
+        if one is not None and one.value is not None:
+            values.append((name, one.value))
+    return _text(values, rules)
 
 
 def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tuple[str, str]]:
@@ -207,8 +239,12 @@ def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str
     never missed, and who joins the registers of several ids drops what one of them has dropped. Its own weight has
     no part in that: it would be forgotten with it.
     """
-    if len(known) <= rules.keys_max and sum(len(name) + one.weight for name, one in known.items()) <= rules.bytes_max:
-        return []
+    if len(known) <= rules.keys_max:
+        weight = 0
+        for name, one in known.items():
+            weight += len(name) + one.weight
+        if weight <= rules.bytes_max:
+            return []
     names = sorted(known)
     kept = weight = 0
     for name in names[: rules.keys_max]:
@@ -228,8 +264,11 @@ def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str
     return [(TOO_MANY, message)]
 
 
-def _put(registers: Registers, name: str, new: Register) -> None:
-    """Written for speed: mostly a newer `$set` replaces an older one, or a repeated `$set_once` changes nothing."""
+def _put(registers: Registers, name: str, new: Register) -> bool:
+    """Join one property in; returns whether that changed it.
+
+    Written for speed: mostly a newer `$set` replaces an older one, or a repeated `$set_once` changes nothing.
+    """
     old = registers.get(name)
     if old is not None:
         latest, earliest = new.latest, new.earliest
@@ -238,9 +277,10 @@ def _put(registers: Registers, name: str, new: Register) -> None:
         if old.earliest is not None:
             earliest = old.earliest if earliest is None else _earlier(old.earliest, earliest)
         if latest is old.latest and earliest is old.earliest and new.weight <= old.weight:
-            return
+            return False
         new = Register(latest, earliest, max(old.weight, new.weight))
     registers[name] = new
+    return True
 
 
 def _later(known: Stamped, new: Stamped) -> Stamped:
@@ -262,12 +302,10 @@ def _rank(one: Stamped) -> tuple[int, bytes, bool, bytes]:
 
 def _text(values: Sequence[tuple[str, bytes]], rules: PeopleRules) -> tuple[bytes, int]:
     """A JSON object of as many values as fit, and how many do not."""
-    pieces: list[bytes] = []
-    size = 1
-    for name, value in values:
-        piece = b"%s:%s" % (msgspec.json.encode(name), value)
-        size += len(piece) + 1  # and a comma, or the last brace
-        if size > rules.view_bytes_max:
-            break
-        pieces.append(piece)
-    return b"{%s}" % b",".join(pieces), len(values) - len(pieces)
+    pieces = [b"%s:%s" % (_encode_name(name), value) for name, value in values]
+    text = b"{%s}" % b",".join(pieces)
+    if len(text) <= rules.view_bytes_max or not pieces:
+        return text, 0
+    sizes = accumulate((len(piece) + 1 for piece in pieces), initial=1)  # and a comma, or the last brace
+    room = sum(size <= rules.view_bytes_max for size in sizes) - 1
+    return b"{%s}" % b",".join(pieces[:room]), len(pieces) - room

@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.people import (
+    Members,
     MembershipChange,
     PeopleRules,
+    PersonRow,
     PropertyEvent,
     RegistersChange,
-    absorb,
-    audience,
     joined,
     learn,
     overlaid,
-    snapshot,
     view,
 )
 from schemas.identifiers import person_id
@@ -135,13 +134,15 @@ def change_of(fact: Fact, person: bytes) -> RegistersChange | MembershipChange:
 def absorbed(changes: Sequence[RegistersChange | MembershipChange]) -> bytes | None:
     person = None
     for change in changes:
-        before, (person, changed) = person, msgspec.structs.astuple(absorb(person, change, RULES))
+        before, members = person, Members(person)
+        changed = members.absorb(change, RULES)
+        person = members.encoded()
         assert changed == (person != before)
     return person
 
 
 def assert_is(person: bytes, expected: reference.Person) -> None:
-    row = snapshot(person, RULES)
+    row = Members(person).snapshot(RULES)
     assert row.properties == text(expected.properties)
     assert (row.created_at, row.identified) == (expected.created_at, expected.identified)
     assert (row.is_deleted, row.distinct_ids) == (expected.is_deleted, expected.distinct_ids)
@@ -179,6 +180,34 @@ def test_any_changes_in_any_order_and_repeated_give_the_same_person(facts: list[
     assert person is not None
     assert person == absorbed(changes)
     assert_is(person, reference.person(facts, RULES.keys_max, RULES.value_bytes_max, RULES.bytes_max))
+
+
+@given(arbitrary_facts(), st.lists(st.integers(0, 7), max_size=3))
+def test_whoever_hears_only_what_is_news_knows_the_person_in_the_end(facts: list[Fact], cuts: list[int]) -> None:
+    changes = [change_of(fact, person_id(PROJECT, "ada")) for fact in facts]
+    ends = sorted({*cuts, len(changes)})
+    person, row, views = None, PersonRow(b"{}", 0, False, True, []), dict.fromkeys(("ada", "bob"), b"")
+    sent_as_of: dict[str, int] = {}
+
+    for start, end in zip([0, *ends], ends, strict=False):
+        members = Members(person)
+        for change in changes[start:end]:
+            name, version, before = change.distinct_id, change.mapping_version, sent_as_of.get(change.distinct_id, -2)
+            if not members.absorb(change, RULES) or version <= before:
+                continue
+            if isinstance(change, RegistersChange):
+                # Its mapping was another until now, and what it was told is gone.
+                sent_as_of[name], views[name] = version, b""
+            elif not change.joined:
+                # It will send its registers again once it hears that it is back.
+                sent_as_of.pop(name, None)
+        now = members.snapshot(RULES)
+        views |= dict.fromkeys(members.unaware(), now.properties)
+        row = now if members.looks_different else row
+        person = members.encoded()
+
+    assert row == now
+    assert all(views[name] == now.properties for name in members.audience() if name in sent_as_of)
 
 
 class World:
@@ -276,4 +305,4 @@ def test_people_are_what_their_members_said_however_merges_and_splits_arrive(
             continue
         assert_is(person, world.expected(owner))
         members = [name for name in IDS if world.owner[name] == owner]
-        assert audience(person) == (members if len({change.distinct_id for change in own}) > 1 else [])
+        assert Members(person).audience() == (members if len({change.distinct_id for change in own}) > 1 else [])

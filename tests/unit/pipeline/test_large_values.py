@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import large_values
-from pipeline.large_values import parted, whole
+from pipeline.large_values import opened, put
 
 SIZES = st.lists(st.sampled_from([None, 0, 1, 9, 10, 11, 20, 21, 35]), min_size=1, max_size=6)
 
@@ -17,13 +17,15 @@ def test_a_value_is_what_was_written_last_and_nothing_of_others_is_left(sizes: l
         for number, size in enumerate(sizes):
             value = None if size is None else bytes([number + 1]) * size
 
-            for key, change in parted(state.get, b"key", value).items():
+            changes: dict[bytes, bytes | None] = {}
+            put(changes, b"key", state.get(b"key"), value)
+            for key, change in changes.items():
                 if change is None:
                     state.pop(key, None)
                 else:
                     state[key] = change
 
-            assert whole(state.get, b"key") == value
+            assert opened(state.get, b"key", state.get(b"key")) == value
             assert max(map(len, state.values())) <= 10
             assert len(state) == 1 + (0 if size is None else 1 if size <= 10 else 1 + -(-size // 10))
     finally:
@@ -31,4 +33,8 @@ def test_a_value_is_what_was_written_last_and_nothing_of_others_is_left(sizes: l
 
 
 def test_a_small_value_stands_under_its_key_as_it_is() -> None:
-    assert parted({}.get, b"key", b"small") == {b"key": b"small"}
+    changes: dict[bytes, bytes | None] = {}
+
+    put(changes, b"key", None, b"small")
+
+    assert changes == {b"key": b"small"}
