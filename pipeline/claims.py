@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.columns import integers
-from pipeline.components import Applied, apply_block, apply_claim
-from pipeline.facts import person_key, routed, sent
+from pipeline.components import apply_block, apply_claim
+from pipeline.facts import person_key, routed, sent, taken
 from pipeline.identity import Claim, ClaimKind, IdentityRules
 from pipeline.ingestion_warnings import refused_claim
 from pipeline.log_batch import LogBatch
@@ -21,6 +20,7 @@ __all__ = ["IdentifyRules", "SPLIT", "settled"]
 
 SPLIT = 0
 """The kind of a record that splits a person."""
+_KINDS = {kind.value: kind for kind in ClaimKind}
 
 
 class IdentifyRules(msgspec.Struct, frozen=True):
@@ -40,17 +40,24 @@ def settled(batch: LogBatch, read: Read, rules: IdentifyRules) -> Outcome:
     mappings: list[tuple[Any, ...]] = []
     memberships: list[tuple[Any, ...]] = []
     warnings: list[tuple[Any, ...]] = []
-    times = integers(batch.rows.column("timestamp")).tolist()
-    for row, timestamp, version in zip(batch.rows.to_pylist(), times, batch.versions(), strict=True):
-        project = row["project"]
-        result = _applied(row, timestamp, version, look, rules.identity)
+    splits: list[int] = []
+    for version, row in zip(batch.versions(), taken(batch.rows), strict=True):
+        project, kind, into, other, timestamp, uuid = row
+        if kind == SPLIT:
+            splits.append(project)
+            result = apply_block(project, into, timestamp, version, look, rules.identity)
+        else:
+            claim = Claim(into, other, _KINDS[kind], timestamp, uuid)
+            result = apply_claim(project, claim, version, look, rules.identity)
         changes.update(result.changes)
-        mappings += [(project, one.distinct_id, one.person_id, one.identified, one.version) for one in result.mappings]
+        mappings += [(project, one.distinct_id, one.person_id, one.identified, version) for one in result.mappings]
         memberships += [
-            (project, one.person_id, one.distinct_id, one.version, True, one.joined, one.identified, b"", 0)
+            (project, one.person_id, one.distinct_id, version, True, one.joined, one.identified, b"", 0)
             for one in result.memberships
         ]
-        warnings += [refused_claim(project, one.claim, one.rule, rules.identity) for one in result.refused if one.rule]
+        if result.refused:
+            refused = [one for one in result.refused if one.rule]
+            warnings += [refused_claim(project, one.claim, one.rule, rules.identity) for one in refused]
     homes = [state_key(one[0], one[1]) for one in mappings]
     people = [person_key(one[0], one[1]) for one in memberships]
     beside = [
@@ -58,12 +65,4 @@ def settled(batch: LogBatch, read: Read, rules: IdentifyRules) -> Outcome:
         *routed("person.changes", memberships, people, rules.partitions),
         *sent("ingestion.warnings", batch.partition, warnings),
     ]
-    splits = [row["project"] for row in batch.rows.to_pylist() if row["kind"] == SPLIT]
     return applied(batch.rows, beside, changes, splits)
-
-
-def _applied(row: dict[str, Any], timestamp: int, version: int, read: Read, rules: IdentityRules) -> Applied:
-    if row["kind"] == SPLIT:
-        return apply_block(row["project"], row["into"], timestamp, version, read, rules)
-    claim = Claim(row["into"], row["other"], ClaimKind(row["kind"]), timestamp, row["event_uuid"])
-    return apply_claim(row["project"], claim, version, read, rules)

@@ -46,6 +46,7 @@ class ComponentRecord(msgspec.Struct, array_like=True):
         return {name: block.time for name, block in self.blocks.items()}
 
 
+_NOBODY = IdRecord()
 _id_decoder = msgspec.msgpack.Decoder(IdRecord)
 _known_decoder = msgspec.msgpack.Decoder(ComponentRecord)
 _encode = msgspec.msgpack.Encoder().encode
@@ -54,9 +55,12 @@ _encode = msgspec.msgpack.Encoder().encode
 class Books:
     """The state records of a project, each read once; what differs in the end is what was changed."""
 
+    __slots__ = ("_before", "_c", "_components", "_d", "_ids", "_read", "_stored")
+
     def __init__(self, project: int, read: Read) -> None:
-        self._prefix = b"i%d:" % project
+        self._d, self._c = b"i%d:d" % project, b"i%d:c" % project
         self._read = read
+        self._stored: dict[bytes, bytes | None] = {}
         self._before: dict[bytes, bytes | None] = {}
         self._ids: dict[str, IdRecord] = {}
         self._components: dict[str, ComponentRecord | None] = {}
@@ -64,7 +68,7 @@ class Books:
     def id(self, distinct_id: str) -> IdRecord:
         state = self._ids.get(distinct_id)
         if state is None:
-            found = self._look(b"d", distinct_id)
+            found = self._look(self._d + distinct_id.encode())
             state = self._ids[distinct_id] = IdRecord() if found is None else _id_decoder.decode(found)
         return state
 
@@ -72,7 +76,7 @@ class Books:
         """A component by its name; a new one where there was none."""
         known = self._components.get(name)
         if known is None:
-            found = self._look(b"c", name)
+            found = self._look(self._c + name.encode())
             known = self._components[name] = ComponentRecord(name) if found is None else _known_decoder.decode(found)
         return known
 
@@ -87,21 +91,19 @@ class Books:
         self._components[name] = None
 
     def changes(self) -> dict[bytes, bytes | None]:
-        after: dict[bytes, bytes | None] = {}
-        for distinct_id, state in self._ids.items():
-            after[self._key(b"d", distinct_id)] = None if state == IdRecord() else _encode(state)
-        for name, known in self._components.items():
-            after[self._key(b"c", name)] = None if known is None or not known.ids() else _encode(known)
         changes: dict[bytes, bytes | None] = {}
-        for key, value in after.items():
-            if value != self._before.get(key):
-                put(changes, key, self._read(key), value)
+        for distinct_id, state in self._ids.items():
+            self._change(changes, self._d + distinct_id.encode(), None if state == _NOBODY else _encode(state))
+        for name, known in self._components.items():
+            is_empty = known is None or not (known.told or known.blocks)
+            self._change(changes, self._c + name.encode(), None if is_empty else _encode(known))
         return changes
 
-    def _look(self, kind: bytes, name: str) -> bytes | None:
-        key = self._key(kind, name)
-        self._before[key] = opened(self._read, key, self._read(key))
-        return self._before[key]
+    def _change(self, changes: dict[bytes, bytes | None], key: bytes, value: bytes | None) -> None:
+        if value != self._before.get(key):
+            put(changes, key, self._stored[key] if key in self._stored else self._read(key), value)
 
-    def _key(self, kind: bytes, name: str) -> bytes:
-        return self._prefix + kind + name.encode()
+    def _look(self, key: bytes) -> bytes | None:
+        stored = self._stored[key] = self._read(key)
+        found = self._before[key] = opened(self._read, key, stored)
+        return found

@@ -17,11 +17,11 @@ from pipeline.identity import (
     IdentityRules,
     Person,
     Refusal,
+    computed_person,
     illegality,
     kept,
     resolution,
 )
-from schemas.identifiers import person_id
 
 __all__ = [
     "apply_claim",
@@ -115,7 +115,7 @@ def component_of(project: int, distinct_id: str, read: Read) -> Component | None
     books = Books(project, read)
     state = books.id(distinct_id)
     if state.too_common:
-        alone = {distinct_id: Person(person_id(project, distinct_id), False)}
+        alone = {distinct_id: Person(computed_person(project, distinct_id), False)}
         return Component(alone, [], [], {}, too_common=True)
     if not state.component:
         return None
@@ -140,22 +140,25 @@ class _Step:
         return Applied(self._books.changes(), self._mappings, self._memberships, self._refused)
 
     def claim(self, claim: Claim) -> None:
-        ends = [end for end in (claim.into, claim.other) if end]
-        usable = [end for end in ends if not self._books.id(end).too_common]
+        ends = [claim.into, claim.other] if claim.other else [claim.into]
+        states = [self._books.id(end) for end in ends]
+        usable = [end for end, state in zip(ends, states, strict=True) if not state.too_common]
         if claim.other:
-            for end in usable:
-                state = self._books.id(end)
-                state.newest = max(state.newest, claim.timestamp)
+            for state in states:
+                if claim.timestamp > state.newest and not state.too_common:
+                    state.newest = claim.timestamp
         if len(usable) < len(ends):
             self._with_common(claim, usable)
             return
         known = self._together(usable)
         same = [one for one, _ in known.told if one.into == claim.into and one.other == claim.other]
-        stay = kept([*same, claim], known.times())
-        if claim in same or claim not in stay:
-            return
-        gone = set(same).difference(stay)
-        known.told = [*(pair for pair in known.told if pair[0] not in gone), (claim, ACCEPTED)]
+        if same:
+            stay = kept([*same, claim], known.times())
+            if claim in same or claim not in stay:
+                return
+            gone = set(same).difference(stay)
+            known.told = [pair for pair in known.told if pair[0] not in gone]
+        known.told = [*known.told, (claim, ACCEPTED)]
         self._changed(known, [] if same else usable)
 
     def block(self, distinct_id: str, recorded_at: int) -> None:
@@ -185,7 +188,7 @@ class _Step:
 
     def _together(self, ids: list[str]) -> ComponentRecord:
         """The component of these ids; two are joined by re-pointing the smaller one."""
-        names = dict.fromkeys(state.component for state in map(self._books.id, ids) if state.component)
+        names = {state.component: None for state in map(self._books.id, ids) if state.component}
         found = sorted(map(self._books.component, names), key=lambda known: len(known.answered), reverse=True)
         known = found[0] if found else self._books.component(ids[0])
         for smaller in found[1:]:
@@ -208,6 +211,8 @@ class _Step:
 
     def _is_common(self, name: str, known: ComponentRecord) -> bool:
         """Partners are counted where the claims are: it costs a look at what is replayed anyway."""
+        if len(known.told) + len(self._books.id(name).common_partners) <= self._rules.too_common:
+            return False
         partners = {claim.other for claim, _ in known.told if claim.into == name}
         partners.update(claim.into for claim, _ in known.told if claim.other == name)
         partners.update(self._books.id(name).common_partners)
@@ -259,12 +264,13 @@ class _Step:
     def _settle(self, known: ComponentRecord) -> None:
         """Resolve a component anew, and say what differs from what was said before."""
         found = resolution(self._project, [claim for claim, _ in known.told], known.times(), self._rules)
-        before = dict(known.told)
-        for claim, verdict in found.verdicts:
-            if verdict not in (ACCEPTED, before[claim]):
-                self._refused.append(Refused(claim, verdict))
+        refused = [(claim, verdict) for claim, verdict in found.verdicts if verdict != ACCEPTED]
+        before = dict(known.told) if refused else {}
+        self._refused += [Refused(claim, verdict) for claim, verdict in refused if verdict != before[claim]]
         for name, person in found.people.items():
-            self._answer(name, known.answered.get(name), person)
+            was = known.answered.get(name)
+            if was is None or was != person:
+                self._answer(name, was, person)
         known.told, known.answered = found.verdicts, found.people
 
     def _answer(self, name: str, before: Person | None, now: Person) -> None:
@@ -279,7 +285,7 @@ class _Step:
         self._memberships.append(Membership(now.person_id, name, True, now.identified, self._version))
 
     def _nobody(self, name: str) -> Person:
-        return Person(person_id(self._project, name), False)
+        return Person(computed_person(self._project, name), False)
 
 
 def _pieces(ids: list[str], claims: Iterable[Claim]) -> list[set[str]]:
