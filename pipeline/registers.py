@@ -11,6 +11,8 @@ from typing import Annotated
 
 import msgspec
 
+from pipeline.stamped import Register, Registers, Stamped, decode_registers, encode_registers, join_register
+
 __all__ = [
     "learn",
     "joined",
@@ -23,9 +25,6 @@ __all__ = [
     "PeopleRules",
     "PropertyEvent",
     "Learned",
-    "Stamped",
-    "Register",
-    "Registers",
     "TOO_LARGE",
     "TOO_MANY",
 ]
@@ -64,26 +63,6 @@ class PropertyEvent(msgspec.Struct, frozen=True, gc=False):
     unset: bytes = b""
 
 
-class Stamped(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A value with the event that gave it. `value` is JSON as sent; None where the event took the value away."""
-
-    timestamp: int
-    uuid: bytes
-    value: bytes | None
-
-
-class Register(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One property: the latest `$set` or `$unset`, and the earliest `$set_once`. The first counts if it exists."""
-
-    latest: Stamped | None = None
-    earliest: Stamped | None = None
-    weight: int = 0
-    """Bytes of the largest value that was ever sent for it: what it counts for, so that no order can change that."""
-
-
-Registers = dict[str, Register]
-
-
 class Learned(msgspec.Struct, frozen=True, gc=False):
     """The registers after some events, and what was refused: (index of the event, code, message)."""
 
@@ -95,7 +74,6 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NAMES = msgspec.json.Decoder(list[str])
 _encode_name = msgspec.json.Encoder().encode
-_REGISTERS = msgspec.msgpack.Decoder(Registers)
 
 
 def learn(registers: bytes, events: Sequence[PropertyEvent], rules: PeopleRules) -> Learned:
@@ -157,22 +135,16 @@ def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: Peop
     """
     if not (set or set_once or unset):
         return view or b"{}"
-    gone = frozenset(_names(unset))
-    values = _allowed(set_once, rules)[0]
-    values |= {name: bytes(value) for name, value in _OBJECT.decode(view or b"{}").items()}
-    values |= _allowed(set, rules)[0]
-    kept = [name for name in sorted(values) if name not in gone][: rules.keys_max]
-    return _text([(name, values[name]) for name in kept], rules)[0]
-
-
-def encode_registers(registers: Registers) -> bytes:
-    """Msgpack, in order of the names, so that equal registers are equal bytes; no bytes for none."""
-    return msgspec.msgpack.encode(dict(sorted(registers.items()))) if registers else b""
-
-
-def decode_registers(registers: bytes) -> Registers:
-    """What `encode_registers` wrote. Raises msgspec.DecodeError for anything else."""
-    return _REGISTERS.decode(registers) if registers else {}
+    values: dict[str, bytes | msgspec.Raw] = {}
+    if set_once:
+        values.update(_allowed(set_once, rules)[0])
+    if view:
+        values.update(_OBJECT.decode(view))
+    if set:
+        values.update(_allowed(set, rules)[0])
+    for name in _names(unset):
+        values.pop(name, None)
+    return _text([(name, values[name]) for name in sorted(values)[: rules.keys_max]], rules)[0]
 
 
 def _added(registers: Registers, parts: Sequence[bytes]) -> bool:
@@ -180,7 +152,7 @@ def _added(registers: Registers, parts: Sequence[bytes]) -> bool:
     added = False
     for part in parts:
         for name, register in decode_registers(part).items():
-            added = _put(registers, name, register) or added
+            added = join_register(registers, name, register) or added
     return added
 
 
@@ -197,20 +169,30 @@ def _shown(known: Registers, rules: PeopleRules) -> tuple[bytes, int]:
 
 def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tuple[str, str]]:
     """Write one event into the registers; returns what was refused. In one event unset beats set."""
+    timestamp, uuid = event.timestamp, event.uuid
+    refused: list[str] = []
     gone = _names(event.unset)
-    latest, refused = _allowed(event.set, rules)
-    earliest, also_refused = _allowed(event.set_once, rules)
-    changes: dict[str, bytes | None] = {**latest, **{name: None for name in gone if _fits(name, rules)}}
-    for name, value in changes.items():
-        _put(known, name, Register(Stamped(event.timestamp, event.uuid, value), None, len(value or b"")))
-    for name, once in earliest.items():
-        _put(known, name, Register(None, Stamped(event.timestamp, event.uuid, once), len(once)))
-    unfit = [name for name in gone if not _fits(name, rules)]
+    if event.set:
+        latest, refused = _allowed(event.set, rules)
+        for name, value in latest.items():
+            if name not in gone:
+                join_register(known, name, Register(Stamped(timestamp, uuid, value), None, len(value)))
+    if event.set_once:
+        earliest, also_refused = _allowed(event.set_once, rules)
+        refused = refused + also_refused
+        for name, value in earliest.items():
+            join_register(known, name, Register(None, Stamped(timestamp, uuid, value), len(value)))
+    for name in gone:
+        if _fits(name, rules):
+            join_register(known, name, Register(Stamped(timestamp, uuid, None), None, 0))
+        else:
+            refused = [*refused, name]
+    return [(TOO_LARGE, _too_large(name, rules)) for name in refused]
+
+
+def _too_large(name: str, rules: PeopleRules) -> str:
     limit = f"{rules.value_bytes_max} bytes (people.value_bytes_max)"
-    return [
-        (TOO_LARGE, f"the person property {name[:100]!r} is over {limit}: shorten it, or send it as an event property")
-        for name in refused + also_refused + unfit
-    ]
+    return f"the person property {name[:100]!r} is over {limit}: shorten it, or send it as an event property"
 
 
 def _allowed(text: bytes, rules: PeopleRules) -> tuple[dict[str, bytes], list[str]]:
@@ -264,43 +246,7 @@ def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str
     return [(TOO_MANY, message)]
 
 
-def _put(registers: Registers, name: str, new: Register) -> bool:
-    """Join one property in; returns whether that changed it.
-
-    Written for speed: mostly a newer `$set` replaces an older one, or a repeated `$set_once` changes nothing.
-    """
-    old = registers.get(name)
-    if old is not None:
-        latest, earliest = new.latest, new.earliest
-        if old.latest is not None:
-            latest = old.latest if latest is None else _later(old.latest, latest)
-        if old.earliest is not None:
-            earliest = old.earliest if earliest is None else _earlier(old.earliest, earliest)
-        if latest is old.latest and earliest is old.earliest and new.weight <= old.weight:
-            return False
-        new = Register(latest, earliest, max(old.weight, new.weight))
-    registers[name] = new
-    return True
-
-
-def _later(known: Stamped, new: Stamped) -> Stamped:
-    if known.timestamp != new.timestamp:
-        return known if known.timestamp > new.timestamp else new
-    return max(known, new, key=_rank)
-
-
-def _earlier(known: Stamped, new: Stamped) -> Stamped:
-    if known.timestamp != new.timestamp:
-        return known if known.timestamp < new.timestamp else new
-    return min(known, new, key=_rank)
-
-
-def _rank(one: Stamped) -> tuple[int, bytes, bool, bytes]:
-    """By event; two ids may share a uuid, so then by content: unset above set, then the bytes."""
-    return one.timestamp, one.uuid, one.value is None, one.value or b""
-
-
-def _text(values: Sequence[tuple[str, bytes]], rules: PeopleRules) -> tuple[bytes, int]:
+def _text(values: Sequence[tuple[str, bytes | msgspec.Raw]], rules: PeopleRules) -> tuple[bytes, int]:
     """A JSON object of as many values as fit, and how many do not."""
     pieces = [b"%s:%s" % (_encode_name(name), value) for name, value in values]
     text = b"{%s}" % b",".join(pieces)
