@@ -174,9 +174,10 @@ def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tu
     gone = _names(event.unset)
     if event.set:
         latest, refused = _allowed(event.set, rules)
+        for name in gone:
+            latest.pop(name, None)
         for name, value in latest.items():
-            if name not in gone:
-                join_register(known, name, Register(Stamped(timestamp, uuid, value), None, len(value)))
+            join_register(known, name, Register(Stamped(timestamp, uuid, value), None, len(value)))
     if event.set_once:
         earliest, also_refused = _allowed(event.set_once, rules)
         refused = refused + also_refused
@@ -197,8 +198,6 @@ def _too_large(name: str, rules: PeopleRules) -> str:
 
 def _allowed(text: bytes, rules: PeopleRules) -> tuple[dict[str, bytes], list[str]]:
     """The properties of a JSON object that are within the limits, and the names of the others."""
-    if not text:
-        return {}, []
     sent = {name: bytes(value) for name, value in _OBJECT.decode(text).items()}
     if len(text) <= rules.value_bytes_max:
         return sent, []
