@@ -47,8 +47,8 @@ def run(settings: Settings, hop: str, as_json: bool = False) -> NoReturn:
     configure(settings.log_level, as_json)
     faulthandler.enable()
     (Path(settings.store.path) / "faust").mkdir(parents=True, exist_ok=True)
-    warm_up()
     app = build(settings, hop)
+    warm_up()  # now that the transformations and what they look up are there, which stay
     worker = app.Worker(loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True)
     try:
         worker.execute_from_commandline()

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pipeline.settings import Settings
-from pipeline.transform_list import transform_problems
 
 __all__ = ["broken_rules", "advice"]
 
@@ -23,7 +22,10 @@ def broken_rules(settings: Settings) -> Iterator[Finding]:
     yield from _projects(settings)
     yield from _addresses(settings)
     yield from _credentials(settings)
-    yield from transform_problems(settings)
+    if settings.plugins or settings.transforms or any(project.transforms for project in settings.projects):
+        from pipeline.transform_list import transform_problems  # here: every command reads a configuration
+
+        yield from transform_problems(settings)
 
 
 def advice(settings: Settings) -> list[str]:

@@ -8,6 +8,8 @@ import hashlib
 import importlib.util
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -47,9 +49,6 @@ class Offers:
     """
 
     def __init__(self, files: list[str]) -> None:
-        self._points: dict[str, list[EntryPoint]] = defaultdict(list)
-        for point in entry_points(group=GROUP):
-            self._points[point.name].append(point)
         self._of_files: dict[str, Offered] = {}
         for offered in (offered for file in files for offered in _of_file(file)):
             name = offered.kind.name
@@ -58,6 +57,14 @@ class Offers:
                 raise ConfigError(f"there are two transformations {name!r} in `plugins`, in {both}: rename one of them")
             self._of_files[name] = offered
             _check_privacy(offered, name, self._installed(name) if not offered.kind.privacy else None)
+
+    @cached_property
+    def _points(self) -> Mapping[str, list[EntryPoint]]:
+        """Of all installed packages; looked for when a name is, as that opens a file of each."""
+        found: dict[str, list[EntryPoint]] = defaultdict(list)
+        for point in entry_points(group=GROUP):
+            found[point.name].append(point)
+        return found
 
     def names(self) -> list[str]:
         """In alphabetical order."""

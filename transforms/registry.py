@@ -1,68 +1,65 @@
-"""All built-in transformations: one line each."""
+"""All built-in transformations: one line each.
 
+Each is imported when it is asked for: some bring libraries and lists of megabytes, and most are used by nobody here.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
-from transforms.anonymize_ip import AnonymizeIp
-from transforms.convert_currency import ConvertCurrency
-from transforms.detect_bots import DetectBots
-from transforms.drop_events import DropEvents
-from transforms.expand_timestamp import ExpandTimestamp
-from transforms.extract_campaign import ExtractCampaign
-from transforms.filter_properties import FilterProperties
-from transforms.flatten_properties import FlattenProperties
-from transforms.geoip import Geoip
-from transforms.hash_properties import HashProperties
 from transforms.interface import Transform
-from transforms.keep_properties import KeepProperties
-from transforms.mask_url_parameters import MaskUrlParameters
-from transforms.normalize_email import NormalizeEmail
-from transforms.normalize_phone import NormalizePhone
-from transforms.normalize_url import NormalizeUrl
-from transforms.parse_referrer import ParseReferrer
-from transforms.parse_user_agent import ParseUserAgent
-from transforms.remap_values import RemapValues
-from transforms.remove_nulls import RemoveNulls
-from transforms.rename_events import RenameEvents
-from transforms.rename_properties import RenameProperties
-from transforms.require_consent import RequireConsent
-from transforms.sample import Sample
-from transforms.set_first_seen import SetFirstSeen
-from transforms.split_semver import SplitSemver
-from transforms.split_url import SplitUrl
-from transforms.validate_schema import ValidateSchema
 
 __all__ = ["BUILT_IN"]
 
-BUILT_IN: dict[str, type[Transform[Any]]] = {
-    transform.name: transform
-    for transform in (
-        AnonymizeIp,
-        ConvertCurrency,
-        DetectBots,
-        DropEvents,
-        ExpandTimestamp,
-        ExtractCampaign,
-        FilterProperties,
-        FlattenProperties,
-        Geoip,
-        HashProperties,
-        KeepProperties,
-        MaskUrlParameters,
-        NormalizeEmail,
-        NormalizePhone,
-        NormalizeUrl,
-        ParseReferrer,
-        ParseUserAgent,
-        RemapValues,
-        RemoveNulls,
-        RenameEvents,
-        RenameProperties,
-        RequireConsent,
-        Sample,
-        SetFirstSeen,
-        SplitSemver,
-        SplitUrl,
-        ValidateSchema,
-    )
+_CLASSES = {
+    "anonymize_ip": "AnonymizeIp",
+    "convert_currency": "ConvertCurrency",
+    "detect_bots": "DetectBots",
+    "drop_events": "DropEvents",
+    "expand_timestamp": "ExpandTimestamp",
+    "extract_campaign": "ExtractCampaign",
+    "filter_properties": "FilterProperties",
+    "flatten_properties": "FlattenProperties",
+    "geoip": "Geoip",
+    "hash_properties": "HashProperties",
+    "keep_properties": "KeepProperties",
+    "mask_url_parameters": "MaskUrlParameters",
+    "normalize_email": "NormalizeEmail",
+    "normalize_phone": "NormalizePhone",
+    "normalize_url": "NormalizeUrl",
+    "parse_referrer": "ParseReferrer",
+    "parse_user_agent": "ParseUserAgent",
+    "remap_values": "RemapValues",
+    "remove_nulls": "RemoveNulls",
+    "rename_events": "RenameEvents",
+    "rename_properties": "RenameProperties",
+    "require_consent": "RequireConsent",
+    "sample": "Sample",
+    "set_first_seen": "SetFirstSeen",
+    "split_semver": "SplitSemver",
+    "split_url": "SplitUrl",
+    "validate_schema": "ValidateSchema",
 }
+"""Names, which are those of the modules, in alphabetical order, and classes."""
+
+
+class _OnDemand(Mapping[str, type[Transform[Any]]]):
+    """Names are known at once; what has one of them is imported with the first look at it."""
+
+    def __getitem__(self, name: str) -> type[Transform[Any]]:
+        class_name = _CLASSES[name]
+        found: type[Transform[Any]] = getattr(import_module(f"transforms.{name}"), class_name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in _CLASSES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+BUILT_IN: Mapping[str, type[Transform[Any]]] = _OnDemand()
 """By name, in alphabetical order."""

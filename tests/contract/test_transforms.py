@@ -112,6 +112,12 @@ def test_it_is_a_verb_in_a_file_of_its_name_and_says_what_it_does(name: str) -> 
     assert (ROOT / "tests" / "unit" / "transforms" / f"test_{name}.py").exists()
 
 
+def test_every_one_is_listed_in_alphabetical_order() -> None:
+    modules = {path.stem for path in (ROOT / "transforms").glob("*.py")}
+
+    assert list(BUILT_IN) == sorted(modules - {"__init__", "interface", "registry", "testing"})
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_data_that_age_say_what_they_are_and_since_when(name: str) -> None:
     for file in transform(name).data():

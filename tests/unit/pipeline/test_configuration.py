@@ -1,6 +1,8 @@
 """Configuration: strict, with the line of every error, and secrets that show nowhere."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,23 @@ def test_the_example_in_the_repository_is_right() -> None:
     text = (Path(__file__).parents[3] / "examples" / "headrace.yaml").read_text()
 
     assert parse(text, "h.yaml", {"CLICKHOUSE_PASSWORD": "x"}).topics.replication == 3
+
+
+OF_TRANSFORMS = ["cel", "crawleruseragents", "jsonschema_rs", "maxminddb", "phonenumbers", "ua_parser"]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "from pipeline.configuration import parse; parse('projects: [{id: 1, tokens: [a]}]', 'h.yaml', {})",
+        "from pipeline.hops import AcceptHop; from pipeline.settings import Settings; AcceptHop(Settings())",
+    ],
+)
+def test_who_has_no_transformation_pays_for_none(step: str) -> None:
+    loaded = f"[name for name in sys.modules if name in {OF_TRANSFORMS} or name.startswith('transforms.')]"
+
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys; {step}; print({loaded})"], capture_output=True, text=True, check=True
+    )
+
+    assert set(eval(found.stdout)) <= {"transforms.interface", "transforms.registry"}

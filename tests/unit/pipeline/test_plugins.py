@@ -118,3 +118,15 @@ def test_a_file_or_package_that_exits_is_a_wrong_configuration(packages: Path, t
 def test_a_config_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the `Config` of Verb .* is no TransformConfig"):
         Offers([written(tmp_path / "a.py", text("verb").replace("    Config = Config", "    Config = dict"))])
+
+
+def test_packages_are_looked_for_only_when_a_name_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(plugins, "entry_points", lambda group: asked.append(group) or [])
+
+    offers = Offers([])
+    assert asked == []
+
+    offers.find("verb")
+    offers.names()
+    assert asked == [plugins.GROUP]
