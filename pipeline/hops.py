@@ -66,6 +66,9 @@ class Hop(Protocol):
     def tend(self, owned: Owned, batch: RawBatch) -> None:
         """Upkeep that rides the commit this batch causes."""
 
+    def close(self) -> None:
+        """After the last batch, in an orderly stop; raises nothing."""
+
 
 class AcceptHop:
     """events.raw to events.accepted: stateless."""
@@ -109,6 +112,10 @@ class AcceptHop:
 
     def tend(self, owned: Owned, batch: RawBatch) -> None:
         """Nothing is kept, so nothing needs upkeep."""
+
+    def close(self) -> None:
+        self._refresher.stop()
+        self._transforms.close()
 
 
 class ResolveHop:
@@ -161,6 +168,9 @@ class ResolveHop:
         oldest_s = max(batch.timestamps) // 1000 - self._rules.known.dedup.window_s
         owned.overlay.update(sweep.step(owned.store.items, owned.overlay.get, oldest_s))
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 class _StateHop:
     """A hop that turns facts into state and answers: nothing moves on."""
@@ -189,6 +199,9 @@ class _StateHop:
 
     def tend(self, owned: Owned, batch: RawBatch) -> None:
         """Nothing expires."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class IdentifyHop(_StateHop):

@@ -40,6 +40,11 @@ class IntervalRunner(Runner):
     def begin_work(self, owned: Owned) -> PartitionWork:
         return PartitionWork(self._hop, owned)
 
+    async def close(self) -> None:
+        """Likewise, and then the hop: no batch reaches it any more."""
+        await super().close()
+        self._hop.close()
+
     async def before(self, batch: RawBatch) -> None:
         if self._hop.lacks(batch):
             await self.until_done(self._hop.provide, batch)

@@ -1,5 +1,6 @@
 """From the configuration's lists of transformations to steps that can be called."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from schemas.outcomes import ConfigError
 from transforms.interface import Transform, TransformConfig
 
 __all__ = ["Opened", "opened_steps", "transform_problems"]
+
+logger = logging.getLogger(__name__)
 
 Finding = tuple[tuple[str, ...], str]
 Place = tuple[str, ...]
@@ -38,9 +41,12 @@ class Opened(msgspec.Struct, frozen=True):
     transforms: list[Transform[Any]]
 
     def close(self) -> None:
-        """After the last event."""
+        """After the last event, each in its turn; one that fails at it is told of and leaves the others theirs."""
         for transform in self.transforms:
-            transform.close()
+            try:
+                transform.close()
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's may raise anything
+                logger.warning("the transformation %s did not close: %r", transform.name, problem)
 
 
 def transform_problems(settings: Settings) -> Iterator[Finding]:
