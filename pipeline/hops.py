@@ -86,8 +86,7 @@ class AcceptHop:
         self._fuses = Fuses(self._transforms.budgets, self._transforms.private)
         self._refresher = Refresher(self._transforms.tables, logger.warning)
         self.tallies: Mapping[str, Tally] = self._fuses.totals
-        tokens = {token: project.id for project in settings.projects for token in project.tokens}
-        context = DecodeContext(projects=tokens, limits=settings.limits, avro=self._registry.known)
+        context = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=self._registry.known)
         transforms = TransformRules(
             steps=self._transforms.steps,
             limits=settings.limits,

@@ -245,6 +245,11 @@ class Settings(Section, frozen=True):
     """Where events are delivered to, each by workers of its own."""
     clickhouse: ClickHouseConfig = ClickHouseConfig()
 
+    @property
+    def tokens(self) -> dict[str, int]:
+        """The project's id of each token."""
+        return {token: project.id for project in self.projects for token in project.tokens}
+
     def __repr__(self) -> str:
         """Without the registry's password: settings end up in tracebacks."""
         return f"Settings(app={self.app!r}, fingerprint={self.fingerprint()!r})"

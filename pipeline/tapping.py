@@ -54,8 +54,7 @@ class _RawRows:
 
     def __init__(self, settings: Settings) -> None:
         self._registry = Registry(settings.registry)
-        tokens = {token: project.id for project in settings.projects for token in project.tokens}
-        self._context = DecodeContext(projects=tokens, limits=settings.limits, avro=self._registry.known)
+        self._context = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=self._registry.known)
 
     def rows(self, batch: RawBatch) -> Iterator[dict[str, Any]]:
         """An event's fields, or why it will be rejected. Raises Retry for want of a schema."""

@@ -43,8 +43,7 @@ def only(settings: Settings, which: str, config: dict[str, Any]) -> Settings:
 def side_of(settings: Settings, folder: Path) -> Side:
     """How a configuration decodes and transforms, with the registry it names. Raises ConfigError."""
     registry = Registry(settings.registry)
-    tokens = {token: project.id for project in settings.projects for token in project.tokens}
-    decoding = DecodeContext(projects=tokens, limits=settings.limits, avro=registry.known)
+    decoding = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=registry.known)
     steps = opened_steps(settings, folder).steps
 
     def provide(batch: RawBatch) -> None:

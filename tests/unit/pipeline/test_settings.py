@@ -24,6 +24,12 @@ def test_the_fingerprint_names_what_decides_about_events_and_nothing_else() -> N
     assert plain.fingerprint() != other.fingerprint()
 
 
+def test_every_token_leads_to_its_project() -> None:
+    projects = [Project(id=1, tokens=["old", "new"]), Project(id=2), Project(id=3, tokens=["other"])]
+
+    assert Settings(projects=projects).tokens == {"old": 1, "new": 1, "other": 3}
+
+
 def test_waits_double_up_to_the_cap_and_are_never_shorter_than_asked() -> None:
     random.seed(1)
     waits = Retries(first_s=0.5, cap_s=8.0)
