@@ -249,14 +249,12 @@ def opened(batch: RawBatch) -> Iterator[LogBatch]:
         if group and count + rows.num_rows > ROWS_AT_ONCE:
             yield LogBatch.joined(batch.topic_id, batch.partition, group)
             group, count = [], 0
-        for start in range(0, max(0, rows.num_rows - ROWS_AT_ONCE), ROWS_AT_ONCE):
-            part = [(offset, rows.slice(start, ROWS_AT_ONCE))]
-            yield LogBatch.joined(batch.topic_id, batch.partition, part, first=start)
-        rest = (rows.num_rows - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
-        if rest > 0:
-            yield LogBatch.joined(batch.topic_id, batch.partition, [(offset, rows.slice(rest))], first=rest)
-        else:
+        if rows.num_rows <= ROWS_AT_ONCE:
             group.append((offset, rows))
             count += rows.num_rows
+            continue
+        for first in range(0, rows.num_rows, ROWS_AT_ONCE):
+            part = [(offset, rows.slice(first, ROWS_AT_ONCE))]
+            yield LogBatch.joined(batch.topic_id, batch.partition, part, first=first)
     if group:
         yield LogBatch.joined(batch.topic_id, batch.partition, group)

@@ -1,9 +1,11 @@
 """Laws of the hops: nothing is lost, twice is once, a batch may be cut anywhere, order within a key is kept."""
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,10 +80,8 @@ def test_accept_keeps_the_order_within_a_distinct_id_and_its_partition(values: l
         assert all(offsets == sorted(offsets) for offsets in by_id.values())  # type: ignore[type-var]
 
 
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.integers(1, 20))
-def test_opened_messages_keep_every_row_and_its_number_in_batches_of_bounded_size(sizes: list[int], most: int) -> None:
-    rows = one_batch([raw(f"id-{number}", number) for number in range(50)])
-    messages = [(10 + offset, rows.slice(0, size)) for offset, size in enumerate(sizes)]
+def opened_messages(messages: list[tuple[int, pa.RecordBatch]], most: int) -> list[LogBatch]:
+    """What becomes of messages by their offsets where a batch has at most so many rows."""
     values = [to_wire(message) for _, message in messages]
     headers = [batch_headers(message) for _, message in messages]
     count = len(messages)
@@ -90,9 +90,17 @@ def test_opened_messages_keep_every_row_and_its_number_in_batches_of_bounded_siz
     )
     before, hops.ROWS_AT_ONCE = hops.ROWS_AT_ONCE, most
     try:
-        found = list(hops.opened(raw_batch))
+        return list(hops.opened(raw_batch))
     finally:
         hops.ROWS_AT_ONCE = before
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.integers(1, 20))
+def test_opened_messages_keep_every_row_and_its_number_in_batches_of_bounded_size(sizes: list[int], most: int) -> None:
+    rows = one_batch([raw(f"id-{number}", number) for number in range(50)])
+    messages = [(10 + offset, rows.slice(0, size)) for offset, size in enumerate(sizes)]
+
+    found = opened_messages(messages, most)
 
     places = [(at, row) for at, message in messages for row in range(message.num_rows)]
     assert [
@@ -102,6 +110,26 @@ def test_opened_messages_keep_every_row_and_its_number_in_batches_of_bounded_siz
     assert [uuid for batch in found for uuid in batch.rows.column("uuid").to_pylist()] == [
         uuid for _, message in messages for uuid in message.column("uuid").to_pylist()
     ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([4], [[(10, 4)]]),
+        ([5], [[(10, 4)], [(10, 1)]]),
+        ([8], [[(10, 4)], [(10, 4)]]),
+        ([2, 2, 1], [[(10, 2), (11, 2)], [(12, 1)]]),
+        ([1, 4, 0, 1], [[(10, 1)], [(11, 4)], [(13, 1)]]),
+        ([1, 1, 9, 1, 0, 1], [[(10, 1), (11, 1)], [(12, 4)], [(12, 4)], [(12, 1)], [(13, 1), (15, 1)]]),
+        ([0], [[]]),
+    ],
+)
+def test_small_messages_are_joined_and_large_ones_cut(sizes: list[int], expected: list[list[tuple[int, int]]]) -> None:
+    rows = one_batch([raw(f"id-{number}", number) for number in range(9)])
+
+    found = opened_messages([(10 + offset, rows.slice(0, size)) for offset, size in enumerate(sizes)], most=4)
+
+    assert [sorted(Counter(batch.offsets.tolist()).items()) for batch in found] == expected
 
 
 def test_replaced_surrogates_of_accepted_rows_are_counted() -> None:
