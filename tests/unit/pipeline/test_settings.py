@@ -40,6 +40,13 @@ def test_waits_double_up_to_the_cap_and_are_never_shorter_than_asked() -> None:
     assert waits.wait_s(1, 60.0) == 8.0
 
 
+def test_clients_offer_their_metrics_to_a_kafka_and_not_to_the_embedded_broker() -> None:
+    kafka, embedded = Broker(bootstrap="a:1"), Broker(bootstrap="a:1", embedded=True)
+
+    assert "enable.metrics.push" not in client_options(Settings(broker=kafka))
+    assert client_options(Settings(broker=embedded))["enable.metrics.push"] is False
+
+
 def test_clients_get_credentials_only_with_a_protocol_that_has_them() -> None:
     open_broker = Broker(bootstrap="a:1", sasl_username="u", sasl_password="p")
     closed = msgspec.structs.replace(open_broker, security_protocol="SASL_SSL", sasl_mechanism="PLAIN")
