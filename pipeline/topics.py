@@ -40,7 +40,8 @@ DELIVERED = (
 """What a destination may be given, without the installation's prefix."""
 _DAY_MS = 24 * 3600 * 1000
 _MIB = 1024 * 1024
-_clients = threading.local()
+_clients: dict[str, AdminClient] = {}
+_making = threading.Lock()
 
 
 class TopicPlan(msgspec.Struct, frozen=True):
@@ -191,11 +192,10 @@ def _hex(topic_id: Any) -> str:
 
 
 def _admin(settings: Settings) -> AdminClient:
-    """One client a thread and cluster, kept: it must live until its answers are in."""
-    clients = _clients.__dict__.setdefault("by_cluster", {})
+    """One client a cluster, kept, for all threads: each brings a connection and four threads that wake every second."""
     key = settings.broker.bootstrap
-    if key not in clients:
-        # What it would log, hundreds of lines while a broker is away, its callers raise.
-        clients[key] = AdminClient({**client_options(settings), "log_level": 0})
-    found: AdminClient = clients[key]
-    return found
+    with _making:
+        if key not in _clients:
+            # What it would log, hundreds of lines while a broker is away, its callers raise.
+            _clients[key] = AdminClient({**client_options(settings), "log_level": 0})
+        return _clients[key]

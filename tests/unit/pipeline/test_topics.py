@@ -1,6 +1,11 @@
 """The topics as they must exist, and what is said when they do not."""
 
-from pipeline.settings import DestinationEntry, Settings, Topics
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline import topics
+from pipeline.settings import Broker, DestinationEntry, Settings, Topics
 from pipeline.topics import FoundTopic, catalogue, deviations
 
 SMALL = Settings(topics=Topics(raw_partitions=3, partitions=2, prefix="a."))
@@ -61,3 +66,14 @@ def test_a_missing_topic_and_a_wrong_size_are_told_with_the_remedy() -> None:
         "a.accounts does not exist: create it with headrace topics create",
         "headrace-accept-state has 5 partitions, configured are 3: set topics.raw_partitions to 5",
     ]
+
+
+def test_all_threads_ask_a_cluster_through_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "_clients", {})
+    one, other = (Settings(broker=Broker(bootstrap=server)) for server in ("127.0.0.1:9", "127.0.0.1:10"))
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(topics._admin, [one] * 20))
+
+    assert len({id(client) for client in found}) == 1
+    assert topics._admin(other) is not found[0]
