@@ -22,6 +22,9 @@ from schemas.record import RawBatch
 
 __all__ = ["BatchConsumer", "BatchSchema", "BatchSource", "BatchTransport", "acknowledge"]
 
+PAUSED_LOOK_S = 10.0
+"""How often the paused driver looks for something to fetch; a new assignment wakes it at once."""
+
 
 class BatchSource(Protocol):
     """Where batches come from: the runner of the hop."""
@@ -65,10 +68,23 @@ class _PausedListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
         await super().on_partitions_assigned(assigned)
 
 
+class _PausedThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The driver's thread, whose client has nothing to fetch and need not look five times a second whether it has."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # consumer_timeout_ms of its constructor, which Faust does not pass on.
+        consumer._consumer_timeout = PAUSED_LOOK_S
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer with the bytes coming from elsewhere, and without commits of its own."""
 
     RebalanceListener = _PausedListener
+
+    def _new_consumer_thread(self) -> _PausedThread:
+        return _PausedThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Faust's fetcher runs this: hand batches to the agents until told to stop."""

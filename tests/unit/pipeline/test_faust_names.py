@@ -8,6 +8,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher as Fetching
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.base import Store
@@ -85,6 +86,16 @@ def test_the_rebalance_listener_can_pause_before_the_fetcher_runs() -> None:
     assert "async def on_partitions_assigned(self, assigned" in body
     assert "consumer.RebalanceListener(self)" in source(driver.AIOKafkaConsumerThread)
     assert callable(AIOKafkaConsumer.pause)
+
+
+def test_the_paused_client_looks_for_something_to_fetch_as_rarely_as_it_is_told() -> None:
+    assert "return self._create_worker_consumer(transport)" in source(driver.AIOKafkaConsumerThread._create_consumer)
+    assert "AIOKafkaConsumerThread(self, loop=self.loop, beacon=self.beacon)" in source(
+        driver.Consumer._new_consumer_thread
+    )
+    assert "self._consumer_timeout = consumer_timeout_ms / 1000" in source(AIOKafkaConsumer.__init__)
+    assert "fetcher_timeout=self._consumer_timeout" in source(AIOKafkaConsumer.start)
+    assert "assignment.unassign_future" in source(Fetching._fetch_requests_routine)
 
 
 def test_flow_control_has_the_names_the_drain_loop_waits_on() -> None:
