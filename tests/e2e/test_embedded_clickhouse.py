@@ -9,6 +9,7 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from pipeline.embedded.engine import MEMORY_LOOK_MS
 from tests.e2e.embedded_server import arrow_stream, get
 
 pytestmark = pytest.mark.e2e
@@ -131,3 +132,9 @@ def test_an_insert_may_select_from_the_rows_it_brings(client: Any, port: int, ta
     assert get(port, "/", sql.encode())[0] == 200
 
     assert client.command(f"SELECT sum(n) FROM {table}") == 42
+
+
+def test_the_engine_looks_at_its_memory_as_rarely_as_it_is_told(client: Any) -> None:
+    found = client.query("SELECT value, changed FROM system.server_settings WHERE name = 'memory_worker_period_ms'")
+
+    assert found.result_rows == [(str(MEMORY_LOOK_MS), 1)]
