@@ -159,7 +159,8 @@ class Fetch(Section, frozen=True):
     gather_ms: NotNegative = 20
     """After the first record, how long to gather more: fewer, larger batches."""
     wait_ms: Positive = 500
-    """How long the broker holds an empty fetch; new records answer it at once."""
+    """How long the broker holds an empty fetch; new records answer it at once. The embedded broker does not notice
+    them: it looks after half the time, after half of what is left then, and so on."""
     log_check_s: Seconds = 5.0
     """How often an idle worker makes sure that its topics still are the logs it knows."""
     queue_kilobytes: Positive = 32_768
