@@ -9,7 +9,7 @@ __all__ = ["destination_named"]
 
 def destination_named(settings: Settings, name: str) -> Destination:
     """The destination, ready to deliver. Raises ConfigError for a name nobody configured."""
-    from destinations.clickhouse import ClickHouse  # imported late: other hops need not pay for it
+    from destinations.clickhouse.insert import ClickHouse  # imported late: other hops need not pay for it
 
     kinds = {destination.name: destination.kind for destination in settings.destinations}
     if name not in kinds:

@@ -12,7 +12,7 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from destinations.clickhouse import migrate
+from destinations.clickhouse.migrate import migrate
 from pipeline.connection import client_options
 from pipeline.embedded.broker import command as broker_command
 from pipeline.embedded.broker import wait_until_ready

@@ -1,7 +1,8 @@
-"""ClickHouse: blocks in, each exactly once."""
+"""ClickHouse: blocks in, each exactly once.
+
+Here stands only what the configuration needs, which every command reads: `insert` and `migrate` bring Arrow.
+"""
 
 from destinations.clickhouse.config import Config
-from destinations.clickhouse.insert import ClickHouse
-from destinations.clickhouse.migrate import migrate, pending
 
-__all__ = ["ClickHouse", "Config", "migrate", "pending"]
+__all__ = ["Config"]

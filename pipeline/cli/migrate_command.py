@@ -13,7 +13,7 @@ __all__ = ["entry"]
 @click.option("--dry-run", is_flag=True, help="Only say what would be applied.")
 def entry(dry_run: bool, as_json: bool, config: Path | None) -> None:
     """Bring ClickHouse's tables and views up to date. Applying it again changes nothing."""
-    from destinations.clickhouse import migrate, pending
+    from destinations.clickhouse.migrate import migrate, pending
     from pipeline.configuration import connected
 
     settings = connected(config)

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
-from destinations.clickhouse import ClickHouse, Config, migrate
+from destinations.clickhouse import Config
 from destinations.clickhouse.connect import new_client
+from destinations.clickhouse.insert import ClickHouse
+from destinations.clickhouse.migrate import migrate
 
 __all__ = ["Warehouse"]
 

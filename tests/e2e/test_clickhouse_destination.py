@@ -10,9 +10,9 @@ import numpy
 import pyarrow as pa
 import pytest
 
-from destinations.clickhouse import Config, migrate, pending
+from destinations.clickhouse import Config
 from destinations.clickhouse.errors import CONTENT_CODES, RETRYABLE_CODES
-from destinations.clickhouse.migrate import migrations, preparation, render
+from destinations.clickhouse.migrate import migrate, migrations, pending, preparation, render
 from destinations.clickhouse.reference import tables
 from destinations.clickhouse.sift import sift
 from schemas.batches import PREPARED, REJECTED

@@ -172,6 +172,20 @@ def test_the_example_in_the_repository_is_right() -> None:
     assert parse(text, "h.yaml", {"CLICKHOUSE_PASSWORD": "x"}).topics.replication == 3
 
 
+def test_reading_a_configuration_brings_no_library_of_what_it_configures() -> None:
+    heavy = ["chdb", "clickhouse_connect", "confluent_kafka", "faust", "numpy", "pyarrow"]
+    step = "from pipeline.configuration import parse; parse('projects: [{id: 1, tokens: [a]}]', 'h.yaml', {})"
+
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys; {step}; print([name for name in {heavy} if name in sys.modules])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stdout.strip() == "[]"
+
+
 OF_TRANSFORMS = ["cel", "crawleruseragents", "jsonschema_rs", "maxminddb", "phonenumbers", "ua_parser"]
 
 
