@@ -1,5 +1,6 @@
 """What the identify and people hops answer to resolve, taken over into its state."""
 
+from pipeline.facts import taken
 from pipeline.known_value import known_key, mapped, person_of
 from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome, Read, applied
@@ -14,15 +15,15 @@ def renamed(batch: LogBatch, read: Read, rules: PeopleRules, partitions: int) ->
     """Answers of identify: the distinct ids are these people's now, who are told what is known of them."""
     state = State({}, read)
     changed: dict[bytes, None] = {}
-    for row in batch.rows.to_pylist():
-        key = state_key(row["project"], row["distinct_id"])
+    for project, distinct_id, person, identified, version in taken(batch.rows):
+        key = state_key(project, distinct_id)
         before = state.get(known_key(key))
-        after = mapped(key, before, row["person_id"], row["identified"], row["version"])
+        after = mapped(key, before, person, identified, version)
         if after is None:
             continue
         state.changes[known_key(key)] = after
         changed[key] = None
-        if person_of(key, before)[0] != row["person_id"]:
+        if person_of(key, before)[0] != person:
             forget_view(key, state, rules)
     return applied(batch.rows, told_to_people(changed, state, partitions), state.changes)
 
@@ -30,8 +31,6 @@ def renamed(batch: LogBatch, read: Read, rules: PeopleRules, partitions: int) ->
 def described_anew(batch: LogBatch, read: Read) -> Outcome:
     """Answers of people: how the person of a distinct id looks."""
     state = State({}, read)
-    for row in batch.rows.to_pylist():
-        viewed(
-            state_key(row["project"], row["distinct_id"]), row["person_id"], row["version"], row["properties"], state
-        )
+    for project, distinct_id, person, version, properties in taken(batch.rows):
+        viewed(state_key(project, distinct_id), person, version, properties, state)
     return applied(batch.rows, [], state.changes)

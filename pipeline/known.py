@@ -30,7 +30,8 @@ from pipeline.known_value import (
 )
 from pipeline.learned import Learned
 from pipeline.outcome import Read
-from pipeline.sessions import LATE, SECOND, SessionRules, place, session_uuid, session_uuids, without_old
+from pipeline.sessions import LATE, SECOND, SessionRules, place, session_uuid, without_old
+from pipeline.uuid_columns import session_uuids
 
 __all__ = ["GIVEN", "PERSONLESS", "Known", "KnownRules"]
 

@@ -7,15 +7,13 @@ about sessions already told is told as facts: a start is live, or dead for ever.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from struct import Struct, pack, unpack
 from typing import Annotated
 
 import msgspec
-import numpy
-from numpy.typing import NDArray
 
-from schemas.identifiers import SESSIONS, uuid5, uuids5
+from schemas.identifiers import SESSIONS, uuid5
 
 __all__ = [
     "LATE",
@@ -26,7 +24,6 @@ __all__ = [
     "resolved_start",
     "session_id",
     "session_uuid",
-    "session_uuids",
     "without_old",
 ]
 
@@ -126,11 +123,6 @@ def session_id(key: bytes, start: int) -> str:
 def session_uuid(key: bytes, start: int) -> bytes:
     """The 16 bytes of a session's id: a version-5 uuid in a namespace of its own."""
     return uuid5(SESSIONS, b"%d:%s" % (start, key))
-
-
-def session_uuids(keys: Sequence[bytes], starts: Sequence[int]) -> NDArray[numpy.void]:
-    """The ids of many sessions."""
-    return uuids5(SESSIONS, [b"%d:%s" % (start, key) for start, key in zip(starts, keys, strict=True)])
 
 
 def resolved_start(facts: Mapping[int, bool], start: int) -> int:

@@ -2,12 +2,8 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
 
-import numpy
-from numpy.typing import NDArray
-
-__all__ = ["person_id", "record_uuid", "uuid5", "uuids5", "LINES", "PERSONS", "RECORDS", "SESSIONS", "TEXTS"]
+__all__ = ["person_id", "record_uuid", "uuid5", "LINES", "PERSONS", "RECORDS", "SESSIONS", "TEXTS"]
 
 PERSONS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:persons").bytes
 RECORDS = uuid.uuid5(uuid.NAMESPACE_URL, "headrace:records").bytes
@@ -23,16 +19,6 @@ def uuid5(namespace: bytes, name: bytes) -> bytes:
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     return bytes(digest)
-
-
-def uuids5(namespace: bytes, names: Sequence[bytes]) -> NDArray[numpy.void]:
-    """Many version-5 uuids, 16 bytes each, at half of the cost."""
-    sha1 = hashlib.sha1
-    digests = b"".join([sha1(namespace + name, usedforsecurity=False).digest() for name in names])
-    found = numpy.frombuffer(digests, numpy.uint8).reshape(len(names), 20)[:, :16].copy()
-    found[:, 6] = found[:, 6] & 0x0F | 0x50
-    found[:, 8] = found[:, 8] & 0x3F | 0x80
-    return found.view("V16").reshape(len(names))
 
 
 def person_id(project: int, distinct_id: str) -> bytes:
