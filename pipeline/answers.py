@@ -22,8 +22,8 @@ def renamed(batch: LogBatch, read: Read, rules: PeopleRules, partitions: int) ->
         if after is None:
             continue
         state.changes[known_key(key)] = after
-        changed[key] = None
         if person_of(key, before)[0] != person:
+            changed[key] = None
             forget_view(key, state, rules)
     return applied(batch.rows, told_to_people(changed, state, partitions), state.changes)
 

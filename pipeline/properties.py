@@ -90,7 +90,7 @@ def _describe_one(
     found.learned.add(key)
     if not any(version) and person_of(key, known)[0] == computed_person(key):
         # Nobody else has a say, and some of what was set may be older than what is shown.
-        shown = view(learned.registers, rules)
+        shown = learned.view(rules)
     if place is None:
         state.changes[known_key(key)] = described(key, known)
     state.changes[b"v" + key] = version + shown

@@ -69,6 +69,12 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
     registers: bytes
     changed: bool
     warnings: list[tuple[int, str, str]]
+    known: Registers
+    """The registers, not encoded; empty where no event said anything."""
+
+    def view(self, rules: PeopleRules) -> bytes:
+        """See `view`; spares decoding what has just been encoded."""
+        return _shown(self.known, rules)[0]
 
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -90,7 +96,7 @@ def learn(registers: bytes, events: Sequence[PropertyEvent], rules: PeopleRules)
             refused = _take(known, event, rules) + _forget_largest(known, rules)
             warnings += [(index, code, message) for code, message in refused]
     text = registers if known is None else encode_registers(known)
-    return Learned(text, text != registers, warnings)
+    return Learned(text, text != registers, warnings, known or {})
 
 
 def joined(parts: Sequence[bytes], rules: PeopleRules) -> bytes:

@@ -16,8 +16,7 @@ from pipeline.producer import Outgoing
 from schemas.batches import batch_headers, to_wire
 from schemas.record import RawBatch
 
-__all__ = ["Frozen", "PartitionWork", "cut", "gather", "wired"]
-
+__all__ = ["Frozen", "PartitionWork", "Piece", "cut", "gather", "wired"]
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """Half of what the topics take: the rest is for headers, and for a row that is larger than all others."""
@@ -25,14 +24,26 @@ COMPRESSION_MAX = 8
 """Rows are not expected to become smaller than by this: a message opened is so many times the size aimed at."""
 
 
+class Piece(msgspec.Struct, frozen=True, gc=False):
+    """Rows that wait to be written, weighed once: that takes longer than to look at a few of them."""
+
+    rows: pa.RecordBatch
+    bytes: int
+
+    @classmethod
+    def of(cls, rows: pa.RecordBatch) -> "Piece":
+        """These rows; of a slice counts what it shows."""
+        return cls(rows, int(rows.nbytes))
+
+
 class Frozen(msgspec.Struct, frozen=True):
     """Everything of one transaction, ready to be written in a thread."""
 
     rows: int
     weight: int
-    moved: dict[int, list[pa.RecordBatch]]
-    sent: dict[tuple[str, int], list[pa.RecordBatch]]
-    rejected: list[pa.RecordBatch]
+    moved: dict[int, list[Piece]]
+    sent: dict[tuple[str, int], list[Piece]]
+    rejected: list[Piece]
     changes: dict[bytes, bytes | None]
     record: CommitRecord
 
@@ -46,9 +57,9 @@ class PartitionWork:
         self.bytes = 0
         self._fresh_bytes = 0
         self._hop = hop
-        self._moved: dict[int, list[pa.RecordBatch]] = {}
-        self._sent: dict[tuple[str, int], list[pa.RecordBatch]] = {}
-        self._rejected: list[pa.RecordBatch] = []
+        self._moved: dict[int, list[Piece]] = {}
+        self._sent: dict[tuple[str, int], list[Piece]] = {}
+        self._rejected: list[Piece] = []
         self._bytes_per_row = {"moved": 600.0, "rejected": 2000.0}
 
     def absorb(self, batch: RawBatch) -> None:
@@ -58,8 +69,7 @@ class PartitionWork:
         assert batch.after in (None, position), f"read on from {batch.after}, but the position is {position}"
         made = 0
         for outcome in self._hop.outcomes(batch, self.owned.overlay.get):
-            self._add(batch, outcome)
-            made += _weight(outcome)
+            made += self._add(batch, outcome)
         self.owned.counters[batch.topic].position = batch.offsets[-1] + 1
         self._hop.tend(self.owned, batch)
         # What follows from a batch may weigh many times the batch: every event carries the properties of its person.
@@ -99,7 +109,9 @@ class PartitionWork:
         self.bytes -= frozen.weight
         return self.owned.settle(position)
 
-    def _add(self, batch: RawBatch, outcome: Outcome) -> None:
+    def _add(self, batch: RawBatch, outcome: Outcome) -> int:
+        """Take an outcome in; the bytes that wait in memory for it until the transaction is written."""
+        weight = 0
         counters = self.owned.counters[batch.topic]
         counters.add_read(outcome.rows, outcome.uuid_sum)
         counters.repaired += outcome.repaired
@@ -107,22 +119,27 @@ class PartitionWork:
             detail = self._hop.output_log if fate.kind == MOVED else fate.detail
             counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)
         for partition, rows in outcome.moved:
-            self._moved.setdefault(partition, []).append(rows)
+            piece = Piece.of(rows)
+            weight += piece.bytes
+            self._moved.setdefault(partition, []).append(piece)
         for sent in outcome.sent:
-            self._sent.setdefault((sent.topic, sent.partition), []).append(sent.rows)
+            piece = Piece.of(sent.rows)
+            weight += piece.bytes
+            self._sent.setdefault((sent.topic, sent.partition), []).append(piece)
             counters.send(self._hop.beside_logs[sent.topic], sent.rows.num_rows)
         if outcome.rejected is not None:
-            self._rejected.append(outcome.rejected)
+            self._rejected.append(Piece.of(outcome.rejected))
         self.owned.overlay.update(outcome.changes)
         self.rows += outcome.rows
+        return weight
 
-    def _messages(self, topic: str, partition: int, pieces: Sequence[pa.RecordBatch], kind: str) -> Iterator[Outgoing]:
+    def _messages(self, topic: str, partition: int, pieces: Sequence[Piece], kind: str) -> Iterator[Outgoing]:
         target = self.owned.settings.commit.message_bytes
         size = rows = 0
         for gathered in gather(pieces, target):
             by_guess = int(target / self._bytes_per_row.get(kind, 100.0))
-            by_weight = gathered.num_rows * target * COMPRESSION_MAX // max(1, gathered.nbytes)
-            for slice_ in cut(gathered, min(by_guess, by_weight)):
+            by_weight = gathered.rows.num_rows * target * COMPRESSION_MAX // max(1, gathered.bytes)
+            for slice_ in cut(gathered.rows, min(by_guess, by_weight)):
                 for part, value in wired(slice_):
                     size += len(value)
                     rows += part.num_rows
@@ -131,18 +148,13 @@ class PartitionWork:
         self._bytes_per_row[kind] = max(1.0, size / rows)
 
 
-def _weight(outcome: Outcome) -> int:
-    """Bytes that wait in memory until the transaction is written."""
-    return int(sum(rows.nbytes for _, rows in outcome.moved) + sum(one.rows.nbytes for one in outcome.sent))
-
-
-def gather(pieces: Sequence[pa.RecordBatch], bytes_min: int) -> Iterator[pa.RecordBatch]:
+def gather(pieces: Sequence[Piece], bytes_min: int) -> Iterator[Piece]:
     """Small pieces joined until they weigh enough; a large one goes as it is, uncopied."""
-    waiting: list[pa.RecordBatch] = []
+    waiting: list[Piece] = []
     weight = 0
     for piece in pieces:
         waiting.append(piece)
-        weight += piece.nbytes
+        weight += piece.bytes
         if weight >= bytes_min:
             yield _joined(waiting)
             waiting, weight = [], 0
@@ -161,8 +173,10 @@ def wired(part: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, bytes]]:
     yield from wired(part.slice(half))
 
 
-def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+def _joined(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    return Piece(pa.concat_batches([piece.rows for piece in pieces]), sum(piece.bytes for piece in pieces))
 
 
 def cut(batch: pa.RecordBatch, rows_max: int) -> Iterator[pa.RecordBatch]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.accounts import LogCounters
-from pipeline.work import MESSAGE_BYTES_MAX, PartitionWork, cut, gather, wired
+from pipeline.work import MESSAGE_BYTES_MAX, PartitionWork, Piece, cut, gather, wired
 from schemas.record import RawBatch
 
 
@@ -30,10 +30,11 @@ def numbers(batches: list[pa.RecordBatch]) -> list[int]:
 def test_gathering_keeps_every_row_in_order(counts: list[int], bytes_min: int) -> None:
     pieces = numbered(counts)
 
-    joined = list(gather(pieces, bytes_min))
+    joined = list(gather([Piece.of(piece) for piece in pieces], bytes_min))
 
-    assert numbers(joined) == numbers(pieces)
-    assert all(batch.nbytes >= bytes_min for batch in joined[:-1])
+    assert numbers([piece.rows for piece in joined]) == numbers(pieces)
+    assert all(piece.rows.nbytes >= bytes_min for piece in joined[:-1])
+    assert all(piece.bytes == piece.rows.nbytes for piece in joined)
 
 
 @given(st.integers(1, 200), st.integers(0, 60))
@@ -60,7 +61,7 @@ def test_rows_of_any_size_become_messages_that_the_topics_take() -> None:
 def test_a_large_piece_is_not_copied() -> None:
     [piece] = numbered([1_000])
 
-    assert next(iter(gather([piece], 10))) is piece
+    assert next(iter(gather([Piece.of(piece)], 10))).rows is piece
 
 
 def test_a_range_that_was_taken_in_is_refused_the_second_time() -> None:
