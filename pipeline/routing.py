@@ -6,9 +6,10 @@ Computed for a whole batch at once with numpy; one by one in Python it would cos
 from collections.abc import Sequence
 
 import numpy
+import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["partitions_of", "state_key"]
+__all__ = ["homes_of", "partitions_of", "state_key"]
 
 _SEED = 0x9747B28C
 _M = numpy.uint32(0x5BD1E995)
@@ -18,18 +19,45 @@ _Words = NDArray[numpy.uint32]
 def partitions_of(keys: Sequence[bytes], partitions: int) -> NDArray[numpy.int64]:
     """The partition of each key: (murmur2 & 0x7fffffff) % partitions. Raises nothing; keys may be empty."""
     lengths = numpy.fromiter(map(len, keys), dtype=numpy.int64, count=len(keys))
-    hashes = numpy.empty(len(keys), dtype=numpy.uint32)
-    for length in numpy.unique(lengths):
-        chosen = numpy.nonzero(lengths == length)[0]
-        text = b"".join([keys[index] for index in chosen.tolist()])
-        rows = numpy.frombuffer(text, dtype=numpy.uint8).reshape(len(chosen), int(length))
-        hashes[chosen] = _murmur2(rows)
-    return (hashes & numpy.uint32(0x7FFFFFFF)).astype(numpy.int64) % partitions
+    return _partitions(b"", b"".join(keys), numpy.cumsum(lengths) - lengths, lengths, partitions)
+
+
+def homes_of(projects: NDArray[numpy.int64], distinct_ids: pa.StringArray, partitions: int) -> NDArray[numpy.int64]:
+    """The partition of each row's state key, without a key being made. The ids are a whole column without nulls."""
+    if len(distinct_ids) == 0:
+        return numpy.zeros(0, numpy.int64)
+    bounds = numpy.frombuffer(distinct_ids.buffers()[1], numpy.int32)[: len(distinct_ids) + 1].astype(numpy.int64)
+    starts, lengths = bounds[:-1], numpy.diff(bounds)
+    text = distinct_ids.buffers()[2] or b""
+    homes = numpy.empty(len(starts), numpy.int64)
+    for project in numpy.unique(projects).tolist():
+        chosen = numpy.flatnonzero(projects == project)
+        homes[chosen] = _partitions(state_key(project, ""), text, starts[chosen], lengths[chosen], partitions)
+    return homes
 
 
 def state_key(project: int, distinct_id: str) -> bytes:
     """The key of everything kept about one distinct id, and what its partition is computed from."""
     return f"{project}:{distinct_id}".encode()
+
+
+def _partitions(
+    prefix: bytes,
+    text: bytes | pa.Buffer,
+    starts: NDArray[numpy.int64],
+    lengths: NDArray[numpy.int64],
+    partitions: int,
+) -> NDArray[numpy.int64]:
+    """Of keys that are the prefix with a piece of the text behind it: all of one length at a time."""
+    codes = numpy.frombuffer(text or b"\0", dtype=numpy.uint8)
+    hashes = numpy.empty(len(starts), dtype=numpy.uint32)
+    for length in numpy.unique(lengths).tolist():
+        chosen = numpy.flatnonzero(lengths == length)
+        rows = numpy.empty((len(chosen), len(prefix) + length), numpy.uint8)
+        rows[:, : len(prefix)] = numpy.frombuffer(prefix, numpy.uint8)
+        rows[:, len(prefix) :] = codes[starts[chosen, None] + numpy.arange(length)]
+        hashes[chosen] = _murmur2(rows)
+    return (hashes & numpy.uint32(0x7FFFFFFF)).astype(numpy.int64) % partitions
 
 
 def _murmur2(rows: NDArray[numpy.uint8]) -> _Words:

@@ -1,8 +1,10 @@
 """Partitions are computed as Kafka's own clients do."""
 
+import numpy
+import pyarrow as pa
 import pytest
 
-from pipeline.routing import partitions_of, state_key
+from pipeline.routing import homes_of, partitions_of, state_key
 
 # Published vectors: org.apache.kafka.common.utils.UtilsTest, testMurmur2 (Apache Kafka).
 VECTORS = {
@@ -38,3 +40,18 @@ def test_an_empty_batch_and_an_empty_key_are_fine() -> None:
 def test_two_projects_have_different_keys_for_one_distinct_id() -> None:
     assert state_key(1, "1:a") != state_key(11, "a")
     assert state_key(7, "é") == "7:é".encode()
+
+
+def test_rows_have_the_partition_of_their_state_key() -> None:
+    projects = [7, 12, 7, 7, 7, 12]
+    distinct_ids = ["ada", "ada", "é", "x" * 200, "bob", ""]
+
+    homes = homes_of(numpy.array(projects), pa.array(distinct_ids), 8)
+
+    keys = [state_key(*pair) for pair in zip(projects, distinct_ids, strict=True)]
+    assert homes.tolist() == partitions_of(keys, 8).tolist()
+
+
+def test_no_rows_and_empty_ids_have_partitions_too() -> None:
+    assert homes_of(numpy.zeros(0, numpy.int64), pa.array([], pa.string()), 8).tolist() == []
+    assert homes_of(numpy.array([7]), pa.array([""]), 8).tolist() == partitions_of([b"7:"], 8).tolist()
