@@ -5,7 +5,8 @@ framework's own fetcher does. Group offsets are never read: the position is the 
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from time import monotonic, sleep
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -102,30 +103,37 @@ class LogReader:
     def close(self) -> None:
         self._consumer.close()
 
-    def _batches(self, messages: Iterable[Message]) -> Iterator[RawBatch]:
-        by_place: dict[Place, list[Message]] = {}
-        for message in messages:
-            if message.error() is not None:
-                _raise_for(message.error())
-                continue
-            by_place.setdefault((message.topic(), message.partition()), []).append(message)
-        for (topic, partition), found in by_place.items():
+    def _batches(self, messages: Sequence[Message]) -> Iterator[RawBatch]:
+        for (topic, partition), found in _by_place(messages).items():
             batch = as_batch(topic, self._topic_ids[topic], partition, found, self._next[topic, partition])
             self._next[topic, partition] = batch.offsets[-1] + 1
             yield batch
 
 
+def _by_place(messages: Sequence[Message]) -> dict[Place, list[Message]]:
+    """What is no error, by where it stands. They come in long runs of one partition."""
+    if any(map(Message.error, messages)):
+        for problem in filter(None, map(Message.error, messages)):
+            _raise_for(problem)
+        messages = [message for message in messages if message.error() is None]
+    by_place: dict[Place, list[Message]] = {}
+    for topic, of_topic in groupby(messages, Message.topic):
+        for partition, run in groupby(of_topic, Message.partition):
+            by_place.setdefault((topic, partition), []).extend(run)
+    return by_place
+
+
 def as_batch(topic: str, topic_id: bytes, partition: int, messages: list[Message], after: int) -> RawBatch:
-    """Messages of one partition, in columns."""
+    """Messages of one partition, in columns. A `map` of a method spares a third of its calls in a loop."""
     return RawBatch(
         topic=topic,
         topic_id=topic_id,
         partition=partition,
-        offsets=[message.offset() for message in messages],
-        timestamps=[message.timestamp()[1] for message in messages],
-        values=[message.value() for message in messages],
-        keys=[message.key() for message in messages],
-        headers=[message.headers() for message in messages],
+        offsets=list(map(Message.offset, messages)),
+        timestamps=[at for _, at in map(Message.timestamp, messages)],
+        values=list(map(Message.value, messages)),
+        keys=list(map(Message.key, messages)),
+        headers=list(map(Message.headers, messages)),
         after=after,
     )
 
