@@ -1,7 +1,7 @@
 """The accept hop's steps: verdicts on raw records become sorted columns, rejections and counts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -9,14 +9,16 @@ import numpy
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.columns import fixed, texts
+from pipeline.accept_columns import accepted_rows
+from pipeline.columns import integers
 from pipeline.outcome import DROPPED, MOVED, REJECTED, Fate, Outcome
 from pipeline.rejection import rejected_records
-from pipeline.routing import partitions_of, state_key
+from pipeline.routing import homes_of
 from pipeline.transforming import Transformed, TransformRules
-from schemas.batches import ACCEPTED, hash_of
-from schemas.decoding import DecodeContext
+from schemas.batches import hash_of
+from schemas.decoding import DecodeContext, Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict
+from schemas.event_columns import EventColumns
 from schemas.record import RawBatch
 
 __all__ = ["AcceptRules", "sort_out"]
@@ -32,72 +34,53 @@ class AcceptRules(msgspec.Struct, frozen=True):
 
 def sort_out(records: RawBatch, changed: Transformed, rules: AcceptRules) -> Outcome:
     """Each record in exactly one place: a moved row, a rejected row or a dropped count."""
-    verdicts: Sequence[Verdict] = changed.verdicts
-    events: Sequence[Event] = verdicts  # type: ignore[assignment]
-    offsets = records.offsets
+    verdicts = changed.verdicts
+    parts: list[tuple[NDArray[numpy.int64], EventColumns]] = []
+    others: Iterable[tuple[int, Verdict]] = enumerate(verdicts)
+    if isinstance(verdicts, Decoded):
+        parts, others = [(verdicts.places, verdicts.plain)], sorted(verdicts.others.items())
     rejected: list[tuple[int, Rejected]] = []
     dropped: list[Dropped] = []
-    if not all(type(verdict) is Event for verdict in verdicts):
-        moved = [(index, verdict) for index, verdict in enumerate(verdicts) if type(verdict) is Event]
-        events = [verdict for _, verdict in moved]
-        offsets = [offsets[index] for index, _ in moved]
-        rejected = [(index, verdict) for index, verdict in enumerate(verdicts) if type(verdict) is Rejected]
-        dropped = [verdict for verdict in verdicts if type(verdict) is Dropped]
-    batch, pieces = _routed(records, events, offsets, rules.partitions)
+    moved: list[tuple[int, Event]] = []
+    for place, verdict in others:
+        if type(verdict) is Event:
+            moved.append((place, verdict))
+        elif type(verdict) is Rejected:
+            rejected.append((place, verdict))
+        elif type(verdict) is Dropped:
+            dropped.append(verdict)
+    if moved:
+        places = numpy.array([place for place, _ in moved], numpy.int64)
+        parts.append((places, EventColumns.of([event for _, event in moved])))
+    batch, pieces = _routed(records, [part for part in parts if len(part[1])], rules.partitions)
     return Outcome(
         rows=len(records),
         uuid_sum=0,
         fates=[*_moved(batch), *_rejected(rejected), *_dropped(dropped)],
         moved=pieces,
         rejected=rejected_records(records, rejected) if rejected else None,
-        repaired=sum(event.repaired for event in events),
+        repaired=sum(columns.repaired for _, columns in parts),
         tallies=changed.tallies,
     )
 
 
 def _routed(
-    records: RawBatch, events: Sequence[Event], offsets: Sequence[int], partitions: int
+    records: RawBatch, parts: Sequence[tuple[NDArray[numpy.int64], EventColumns]], partitions: int
 ) -> tuple[pa.RecordBatch | None, list[tuple[int, pa.RecordBatch]]]:
     """One batch sorted by partition, and its slices: cheaper than building a batch per partition."""
-    if not events:
+    if not parts:
         return None, []
-    keys = [state_key(event.project, event.distinct_id) for event in events]
-    homes = partitions_of(keys, partitions)
-    order = numpy.argsort(homes, kind="stable")
-    batch = _columns(records, [events[index] for index in order.tolist()], numpy.array(offsets)[order])
+    whole = [accepted_rows(records, places, columns) for places, columns in parts]
+    batch = whole[0] if len(whole) == 1 else pa.concat_batches(whole)
+    homes = homes_of(integers(batch.column("project")), batch.column("distinct_id"), partitions)
+    # The smaller the numbers, the cheaper is sorting them. Rows of one partition stay in the order of the log.
+    order = numpy.argsort(homes.astype(numpy.uint16), kind="stable")
+    if len(parts) > 1:
+        order = numpy.lexsort((numpy.concatenate([places for places, _ in parts]), homes))
+    batch = batch.take(pa.array(order))
     homes = homes[order]
     starts = [0, *(numpy.flatnonzero(numpy.diff(homes)) + 1).tolist(), len(homes)]
     return batch, [(int(homes[start]), batch.slice(start, end - start)) for start, end in pairwise(starts)]
-
-
-def _columns(records: RawBatch, events: list[Event], offsets: NDArray[numpy.int64]) -> pa.RecordBatch:
-    count = len(events)
-    return pa.record_batch(
-        [
-            fixed([event.uuid for event in events]),
-            pa.array(numpy.fromiter([event.project for event in events], numpy.int64, count)),
-            pa.array([event.event for event in events], pa.string()),
-            pa.array([event.distinct_id for event in events], pa.string()),
-            _micros([event.timestamp for event in events]),
-            _micros([event.received_at for event in events]),
-            texts([event.properties for event in events]),
-            texts([event.set for event in events]),
-            texts([event.set_once for event in events]),
-            texts([event.unset for event in events]),
-            pa.array([event.historical for event in events], pa.bool_()),
-            texts([event.marks for event in events]),
-            pa.array([event.applied for event in events], pa.string()),
-            pa.array([event.failed for event in events], pa.string()),
-            fixed([records.topic_id] * count),
-            pa.array(numpy.full(count, records.partition, numpy.int32)),
-            pa.array(offsets),
-        ],
-        schema=ACCEPTED,
-    )
-
-
-def _micros(values: list[int]) -> pa.Array:
-    return pa.array(numpy.fromiter(values, numpy.int64, len(values))).cast(ACCEPTED.field("timestamp").type)
 
 
 def _moved(batch: pa.RecordBatch | None) -> list[Fate]:

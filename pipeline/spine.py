@@ -31,7 +31,7 @@ from pipeline.resolve import (
 )
 from pipeline.transforming import transformed
 from schemas.block import Block
-from schemas.decoding import decode
+from schemas.decoding import decoded
 from schemas.record import RawBatch
 
 __all__ = ["accept", "deliver", "describe", "identify", "people", "rename", "resolve"]
@@ -39,7 +39,7 @@ __all__ = ["accept", "deliver", "describe", "identify", "people", "rename", "res
 
 def accept(records: RawBatch, rules: AcceptRules) -> Outcome:
     """Decode and validate raw records, transform the events, and send each to the partition of its distinct id."""
-    verdicts = decode(records, rules.decoding)
+    verdicts = decoded(records, rules.decoding)
     assert len(verdicts) == len(records), "a record was lost or invented while decoding"
     changed = transformed(verdicts, rules.transforms)
     assert len(changed.verdicts) == len(records), "a record was lost or invented while transforming"

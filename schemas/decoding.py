@@ -5,12 +5,16 @@ others come here: the form is told, its fields are read (one module a form), and
 (schemas/fields.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import overload
 
 import msgspec
+import numpy
+from numpy.typing import NDArray
 
 from schemas.avro import AvroSchema, avro_fields
 from schemas.event import Event, Rejected, RejectionCode
+from schemas.event_columns import EventColumns
 from schemas.fields import Fields, Place, finished
 from schemas.json_text import parse_json
 from schemas.limits import Limits
@@ -22,7 +26,7 @@ from schemas.refused import Refused
 from schemas.segment import is_segment, segment_fields
 from schemas.timestamps import in_range
 
-__all__ = ["DecodeContext", "decode", "decode_carefully", "UNPARSABLE_LINE_HEADER"]
+__all__ = ["DecodeContext", "Decoded", "decode", "decode_carefully", "decoded", "UNPARSABLE_LINE_HEADER"]
 
 
 class DecodeContext(msgspec.Struct, frozen=True):
@@ -33,10 +37,43 @@ class DecodeContext(msgspec.Struct, frozen=True):
     avro: Mapping[int, AvroSchema]
 
 
+class Decoded(Sequence[Event | Rejected]):
+    """One verdict per record, in order. Who needs no event by itself takes the columns, and none is ever made."""
+
+    def __init__(self, places: NDArray[numpy.int64], plain: EventColumns, others: Mapping[int, Event | Rejected]):
+        self.places = places
+        """Of the plain records in their batch, in their order."""
+        self.plain = plain
+        self.others = others
+        """By their places: what is not plain."""
+        self._made: list[Event | Rejected] = []
+
+    def __len__(self) -> int:
+        return len(self.plain) + len(self.others)
+
+    @overload
+    def __getitem__(self, index: int) -> Event | Rejected: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Event | Rejected]: ...
+
+    def __getitem__(self, index: int | slice) -> Event | Rejected | list[Event | Rejected]:
+        if not self._made:
+            found = {**dict(zip(self.places.tolist(), self.plain.events(), strict=True)), **self.others}
+            self._made = [found[place] for place in range(len(self))]
+        return self._made[index]
+
+
 def decode(batch: RawBatch, context: DecodeContext) -> list[Event | Rejected]:
     """One verdict per record, in order. No bytes whatever raise."""
-    plain = plain_events(batch, context.projects, context.limits)
-    return [decode_carefully(batch, index, context) if event is None else event for index, event in enumerate(plain)]
+    return decoded(batch, context)[:]
+
+
+def decoded(batch: RawBatch, context: DecodeContext) -> Decoded:
+    """The same, where most verdicts are events in columns."""
+    places, plain = plain_events(batch, context.projects, context.limits)
+    others = set(range(len(batch))).difference(places.tolist()) if len(places) < len(batch) else ()
+    return Decoded(places, plain, {place: decode_carefully(batch, place, context) for place in others})
 
 
 def decode_carefully(batch: RawBatch, index: int, context: DecodeContext) -> Event | Rejected:

@@ -2,32 +2,29 @@
 
 Such a record is decoded in one pass and its properties are handed on as the text that came. What says nothing here is
 not refused: it takes the careful way (schemas/decoding.py), which gives the same answer wherever both give one. Every
-check on the bytes is conservative, so that no limit is ever skipped:
+check is conservative, so that no limit is ever skipped; beside those of the first look (schemas/first_look.py):
 
-- a text with no more opening brackets than the depth allows cannot nest too deep;
 - a key takes at least five bytes (`"":1,`), so a short text cannot have too many;
-- without a `\\u` there is neither a surrogate nor a NUL nor a hidden `$`;
 - `$set`, `$set_once` and `$unset` are taken where they stand at the top: if the text has more of them, the others may
-  stand inside the properties, where they count as well;
-- the parser checks the grammar of properties it leaves as text, but not their UTF-8: that is checked here.
+  stand inside the properties, where they count as well.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Annotated, Protocol
 
 import msgspec
 import numpy
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.event import Event
-from schemas.identifiers import record_uuid
+from schemas.event_columns import EventColumns
+from schemas.first_look import Looks, looked_at
 from schemas.limits import KEY_BYTES_MIN, Limits
-from schemas.marks import CLAIM_EVENTS, marks_of
+from schemas.marks import marks_of
+from schemas.read_together import NO_PROJECT, micros_of, projects_of, uuids_of
 from schemas.record import Headers, RawBatch
-from schemas.timestamps import END_US, EPOCH
+from schemas.timestamps import END_US
 
 __all__ = ["plain_events", "UNPARSABLE_LINE_HEADER"]
 
@@ -37,18 +34,12 @@ UNPARSABLE_LINE_HEADER = "headrace-unparsable-line"
 RECORDS_AT_ONCE = 256
 """Some 300 KB of text: looked through several times, it stays in the processor's cache."""
 _NOTHING = msgspec.Raw()
-_NO_SETS = (b"", b"", b"")
-_MICROSECOND = timedelta(microseconds=1)
-_DOLLAR, _BACKSLASH, _U = b"$\\u"
-_BRACE, _DASH = b"{-"
-_MANY = 1 << 32
-"""More words than a batch of lines can hold."""
-_DASHES = [8, 13, 18, 23]
-_MICROS = pa.timestamp("us", tz="UTC")
-_SET, _UNSET = int.from_bytes(b"set"), int.from_bytes(b"uns")
-"""Of `$set`, `$set_once` and `$unset`: three letters tell."""
-_MARKS = [int.from_bytes(letters) for letters in (b"ses", b"ano", b"pro")]
-"""Of `$session_id`, `$anon_distinct_id` and `$process_person_profile` (schemas/marks.py)."""
+_BRACE = b"{"[0]
+_view: Callable[[msgspec.Raw], memoryview] = memoryview
+"""A `msgspec.Raw` is a buffer and has no length."""
+_names = msgspec.json.Decoder(list[str]).decode
+_Sets = tuple[bytes, bytes, bytes]
+"""`$set`, `$set_once` and `$unset`, empty where nothing is set."""
 
 
 class _Plain(Protocol):
@@ -66,34 +57,79 @@ class _Plain(Protocol):
     unset: msgspec.Raw
 
 
-class _Looks(msgspec.Struct, frozen=True):
-    """What a first look at the bytes of some lines tells, line by line."""
+class _Found(msgspec.Struct):
+    """What was parsed, one list a field: kept as one object a record it would fall out of the processor's cache."""
 
-    ordinary: list[bool]
-    """No byte calls for a closer look."""
-    sets: list[int]
-    """How often `$set`, `$set_once` or `$unset` stands in it, or what begins like them."""
-    marked: list[bool]
-    """Its properties may say something about person or session."""
+    places: list[int]
+    """Of the records in their batch, in their order."""
+    tokens: list[str]
+    events: list[str]
+    distinct_ids: list[str]
+    uuids: list[str]
+    timestamps: list[str]
+    historical: list[bool]
+    properties: list[msgspec.Raw]
+
+    def add(self, places: Iterable[int], plains: Sequence[_Plain]) -> None:
+        self.places.extend(places)
+        self.tokens.extend([plain.token for plain in plains])
+        self.events.extend([plain.event for plain in plains])
+        self.distinct_ids.extend([plain.distinct_id for plain in plains])
+        self.uuids.extend([plain.uuid for plain in plains])
+        self.timestamps.extend([plain.timestamp for plain in plains])
+        self.historical.extend([plain.historical for plain in plains])
+        self.properties.extend([plain.properties for plain in plains])
+
+    def only(self, chosen: Sequence[bool]) -> "_Found":
+        return _Found(*(list(compress(values, chosen)) for values in msgspec.structs.astuple(self)))
 
 
-def plain_events(batch: RawBatch, projects: Mapping[str, int], limits: Limits) -> list[Event | None]:
-    """The event of each record that is plain in every respect; None means nothing but "look closer"."""
+class _Special(msgspec.Struct):
+    """What few records have, by their places."""
+
+    sets: dict[int, _Sets]
+    marked: list[int]
+    """Those that may say something about person or session."""
+    unclear: list[int]
+    """Their sets are not plain."""
+
+
+def plain_events(
+    batch: RawBatch, projects: Mapping[str, int], limits: Limits
+) -> tuple[NDArray[numpy.int64], EventColumns]:
+    """The events of all records that are plain in every respect, with their places. Absence means "look closer"."""
     decode = _decoder(limits)
-    known = {token: project for token, project in projects.items() if token.isascii()}
     longest = min(limits.keys * KEY_BYTES_MIN, limits.event_bytes)
-    events: list[Event | None] = []
+    found, special = _Found([], [], [], [], [], [], [], []), _Special({}, [], [])
     for start in range(0, len(batch), RECORDS_AT_ONCE):
-        values = batch.values[start : start + RECORDS_AT_ONCE]
         headers = batch.headers[start : start + RECORDS_AT_ONCE]
-        lines = [value if value and len(value) <= longest else b"" for value in values]
-        looks = _looked_at(lines, limits)
-        plains = [
-            _decoded(decode, line) if ordinary and not (header and _is_unparsable(header)) else None
-            for line, header, ordinary in zip(lines, headers, looks.ordinary, strict=True)
-        ]
-        events += _events(batch, start, plains, looks, known, limits)
-    return events
+        lines = [value or b"" for value in batch.values[start : start + RECORDS_AT_ONCE]]
+        if max(map(len, lines)) > longest or any(headers):
+            lines = [
+                b"" if len(line) > longest or (header and _is_unparsable(header)) else line
+                for line, header in zip(lines, headers, strict=True)
+            ]
+        looks = looked_at(lines, limits)
+        for odd in looks.odd:
+            lines[odd] = b""
+        _add(start, _decoded(decode, lines), looks, limits, found, special)
+    known = {token: project for token, project in projects.items() if token.isascii()}
+    return _events(batch, found, special, known, limits)
+
+
+def _add(
+    start: int, plains: list[_Plain | None], looks: Looks, limits: Limits, found: _Found, special: _Special
+) -> None:
+    numbers = [number for number, plain in enumerate(plains) if plain]
+    found.add([start + number for number in numbers], [plain for plain in plains if plain])
+    special.marked.extend(start + number for number in looks.marked)
+    for number, times in looks.sets.items():
+        plain = plains[number]
+        sets = _sets(plain, times, limits.keys) if plain else None
+        if sets is None:
+            special.unclear.append(start + number)
+        else:
+            special.sets[start + number] = sets
 
 
 @lru_cache(maxsize=16)
@@ -115,163 +151,91 @@ def _decoder(limits: Limits) -> Callable[[bytes], _Plain]:
     return msgspec.json.Decoder(Plain).decode
 
 
+def _decoded(decode: Callable[[bytes], _Plain], lines: Sequence[bytes]) -> list[_Plain | None]:
+    """Each line parsed; None for one that is not plain. What was parsed before a failure stays in the list."""
+    found: list[_Plain | None] = []
+    rest = iter(lines)
+    while len(found) < len(lines):
+        try:
+            found.extend(map(decode, rest))
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            found.append(None)
+    return found
+
+
 def _events(
-    batch: RawBatch,
-    start: int,
-    plains: list[_Plain | None],
-    looks: _Looks,
-    projects: Mapping[str, int],
-    limits: Limits,
-) -> list[Event | None]:
-    """Every rule that is left. uuids and timestamps are read together: one by one they cost four times as much."""
-    events: list[Event | None] = [None] * len(plains)
-    found = [index for index, plain in enumerate(plains) if plain is not None]
-    kept = [plain for plain in plains if plain is not None]
-    places = [start + index for index in found]
-    received = numpy.fromiter([batch.timestamps[place] for place in places], numpy.int64, len(places)) * 1000
-    sent = _micros([plain.timestamp for plain in kept], received)
-    good = (sent >= 0) & (sent < END_US) & (received >= 0) & (received < END_US)
-    timestamps = numpy.where(sent <= received + limits.future_s * 1_000_000, sent, received)
-    rows = zip(
-        found, kept, _uuids(batch, places, kept), good.tolist(), timestamps.tolist(), received.tolist(), strict=True
+    batch: RawBatch, found: _Found, special: _Special, projects: Mapping[str, int], limits: Limits
+) -> tuple[NDArray[numpy.int64], EventColumns]:
+    """Every rule that is left, for all records together: one by one they cost four times as much."""
+    places = numpy.array(found.places, numpy.int64)
+    project = projects_of(found.tokens, projects)
+    received = numpy.array(batch.timestamps, numpy.int64)[places] * 1000
+    sent = micros_of(found.timestamps, received)
+    uuids, good = uuids_of(batch, found.uuids, found.places)
+    text = b"".join(found.properties)
+    sizes = numpy.fromiter(map(len, map(_view, found.properties)), numpy.int64, len(places))
+    good &= numpy.frombuffer(text or b"\0", numpy.uint8)[numpy.cumsum(sizes) - sizes] == _BRACE
+    good &= (project != NO_PROJECT) & (sent >= 0) & (sent < END_US) & (received >= 0) & (received < END_US)
+    if special.unclear:
+        good &= ~numpy.isin(places, special.unclear)
+    if not good.all():
+        return _events(batch, found.only(good.tolist()), special, projects, limits)
+    sets = list(_of_rows(special.sets, places))
+    return places, EventColumns(
+        uuid=uuids,
+        project=project,
+        event=found.events,
+        distinct_id=found.distinct_ids,
+        timestamp=numpy.where(sent <= received + limits.future_s * 1_000_000, sent, received),
+        received_at=received,
+        properties=text,
+        sizes=sizes,
+        set={row: special.sets[place][0] for row, place in sets if special.sets[place][0]},
+        set_once={row: special.sets[place][1] for row, place in sets if special.sets[place][1]},
+        unset={row: special.sets[place][2] for row, place in sets if special.sets[place][2]},
+        historical=list(compress(range(len(places)), found.historical)),
+        marks=_marks(found, [row for row, _ in _of_rows(special.marked, places)]),
     )
-    project_of = projects.get
-    for index, plain, uuid, in_range, timestamp, received_us in rows:
-        project = project_of(plain.token)
-        properties = bytes(plain.properties)
-        if project is None or uuid is None or not in_range or properties[0] != _BRACE:
-            continue
-        marks = b""
-        if looks.marked[index] or plain.event in CLAIM_EVENTS:
-            marks = marks_of(plain.event, properties)
-        sets = _sets(plain, looks.sets[index], limits.keys) if looks.sets[index] else _NO_SETS
-        if sets is not None:
-            events[index] = Event(
-                uuid=uuid,
-                project=project,
-                event=plain.event,
-                distinct_id=plain.distinct_id,
-                timestamp=timestamp,
-                received_at=received_us,
-                properties=properties,
-                set=sets[0],
-                set_once=sets[1],
-                unset=sets[2],
-                historical=plain.historical,
-                marks=marks,
-            )
-    return events
 
 
-def _sets(plain: _Plain, times: int, names_max: int) -> tuple[bytes, bytes, bytes] | None:
-    """The three, empty where nothing is set; None where one has another type, or may stand elsewhere as well."""
-    given = [bytes(plain.set), bytes(plain.set_once), bytes(plain.unset)]
-    if sum(map(bool, given)) != times or any(text and text[0] != _BRACE for text in given[:2]):
+def _of_rows(wanted: Iterable[int], places: NDArray[numpy.int64]) -> Iterator[tuple[int, int]]:
+    """(row, place) of each place that is among these, which are in order."""
+    row_of = numpy.searchsorted
+    chosen = numpy.fromiter(wanted, numpy.int64)
+    rows = row_of(places, chosen)
+    for row, place in zip(rows.tolist(), chosen.tolist(), strict=True):
+        if row < len(places) and places[row] == place:
+            yield row, place
+
+
+def _marks(found: _Found, rows: Iterable[int]) -> dict[int, bytes]:
+    marks = {row: marks_of(found.events[row], bytes(found.properties[row])) for row in rows}
+    return {row: mark for row, mark in marks.items() if mark}
+
+
+def _sets(plain: _Plain, times: int, names_max: int) -> _Sets | None:
+    """None where one has another type, or may stand elsewhere as well."""
+    set_, set_once, unset = bytes(plain.set), bytes(plain.set_once), bytes(plain.unset)
+    if bool(set_) + bool(set_once) + bool(unset) != times or not _is_object(set_) or not _is_object(set_once):
         return None
+    if not unset:
+        return _unless_empty(set_), _unless_empty(set_once), b""
     try:
-        names = msgspec.json.decode(given[2], type=list[str]) if given[2] else []
+        names = _names(unset)
     except msgspec.ValidationError:
         return None
     if len(names) > names_max:
         return None
     names = list(dict.fromkeys(names))
-    set_, set_once = (b"" if text == b"{}" else text for text in given[:2])
-    return set_, set_once, msgspec.json.encode(names) if names else b""
+    return _unless_empty(set_), _unless_empty(set_once), msgspec.json.encode(names) if names else b""
 
 
-def _micros(texts: list[str], received: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
-    """When each was sent, in microseconds; the receipt where that was not said, -1 where it is unclear."""
-    try:
-        # Takes less than `fromisoformat`, and the same for what it takes: no time without a zone, either.
-        whole = pa.array(texts, pa.string()).cast(_MICROS)
-    except pa.ArrowInvalid:
-        pairs = zip(texts, received.tolist(), strict=True)
-        return numpy.array([_micros_of(text) if text else other for text, other in pairs], numpy.int64)
-    return numpy.asarray(whole.cast(pa.int64()))
+def _is_object(text: bytes) -> bool:
+    return not text or text[0] == _BRACE
 
 
-def _micros_of(text: str) -> int:
-    try:
-        # Without a zone this raises TypeError: the careful way knows that it is UTC.
-        return (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
-    except (ValueError, TypeError, OverflowError):
-        return -1
-
-
-def _uuids(batch: RawBatch, places: list[int], plains: list[_Plain]) -> list[bytes | None]:
-    """The 16 bytes of each uuid; None where the text has 36 characters and is none."""
-    texts = [plain.uuid for plain in plains]
-    if "" not in texts:
-        joined = "".join(texts)
-        try:
-            signs = numpy.frombuffer(joined.encode("ascii"), numpy.uint8).reshape(-1, 36)
-            whole = bytes.fromhex(joined.replace("-", ""))
-        except ValueError:
-            whole = b""
-        if len(whole) == 16 * len(texts) and (signs[:, _DASHES] == _DASH).all():
-            return [whole[at : at + 16] for at in range(0, len(whole), 16)]
-    return [
-        _uuid(text) if text else record_uuid(batch.topic_id, batch.partition, batch.offsets[place])
-        for text, place in zip(texts, places, strict=True)
-    ]
-
-
-def _uuid(text: str) -> bytes | None:
-    """The 16 bytes of a uuid with its dashes; None for any other text."""
-    try:
-        value = bytes.fromhex(text.replace("-", ""))
-    except ValueError:
-        return None
-    return value if len(value) == 16 and text[8:24:5] == "----" else None
-
-
-def _decoded(decode: Callable[[bytes], _Plain], line: bytes) -> _Plain | None:
-    try:
-        return decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-
-
-def _looked_at(lines: Sequence[bytes], limits: Limits) -> _Looks:
-    """A first look at the bytes of all lines. Together it costs a third."""
-    text = b"\n".join(lines)
-    sizes = numpy.fromiter(map(len, lines), numpy.int64, len(lines))
-    codes = numpy.frombuffer(text or b"\0", numpy.uint8)
-    # `[` is 0x5B and `{` is 0x7B: they differ in one bit.
-    places = numpy.flatnonzero(((codes & 0xDF) == 0x5B) | (codes == _DOLLAR) | (codes == _BACKSLASH))
-    kinds, following = codes[places], codes.take(places + 1, mode="clip")
-    weights = ((kinds & 0xDF) == 0x5B).astype(numpy.int64)
-    weights[(kinds == _BACKSLASH) & (following == _U)] = limits.depth + 1
-    ends = numpy.searchsorted(places, numpy.cumsum(sizes + 1))
-    dollars = numpy.flatnonzero(kinds == _DOLLAR)
-    sets, marked = [0] * len(lines), [False] * len(lines)
-    if len(dollars):
-        at = places[dollars]
-        letters = following[dollars].astype(numpy.int32)
-        for distance in (2, 3):
-            letters = (letters << 8) | codes.take(at + distance, mode="clip")
-        words = numpy.zeros(len(places), numpy.int64)
-        words[dollars[(letters == _SET) | (letters == _UNSET)]] = 1
-        words[dollars[numpy.isin(letters, _MARKS)]] = _MANY
-        found = _per_line(words, ends)
-        sets, marked = (found % _MANY).tolist(), (found >= _MANY).tolist()
-    ordinary: list[bool] = (_per_line(weights, ends) <= limits.depth).tolist()
-    if not text.isascii():
-        ordinary = [good and (line.isascii() or _is_utf8(line)) for good, line in zip(ordinary, lines, strict=True)]
-    return _Looks(ordinary, sets, marked)
-
-
-def _per_line(weights: NDArray[numpy.int64], ends: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
-    """Sums of the weights between the ends."""
-    return numpy.diff(numpy.concatenate(([0], numpy.cumsum(weights)))[ends], prepend=0)
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _unless_empty(text: bytes) -> bytes:
+    return b"" if text == b"{}" else text
 
 
 def _is_unparsable(headers: Headers) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import hops
-from pipeline.accept import AcceptRules
+from pipeline.accept import AcceptRules, sort_out
 from pipeline.dedupe import DedupRules
 from pipeline.identity import IdentityRules
 from pipeline.known import KnownRules
@@ -20,7 +20,9 @@ from pipeline.registers import PeopleRules
 from pipeline.resolve import ResolveRules
 from pipeline.sessions import SessionRules
 from pipeline.spine import accept, resolve
+from pipeline.transforming import Transformed
 from schemas.batches import ACCEPTED, PREPARED, REJECTED, batch_headers, from_wire, hash_of, to_wire
+from schemas.decoding import decoded
 from schemas.record import RawBatch
 from tests.unit.schemas.decoded import batch_of, context
 
@@ -45,6 +47,25 @@ def raw(distinct_id: str, number: int) -> bytes:
 ids = st.sampled_from(["ada", "bob", "eve", "é", "x" * 200])
 good = st.builds(raw, ids, st.integers(0, 12))
 records = st.lists(good | st.sampled_from([b"junk", b"[]", None]), max_size=30)
+
+
+def saying(distinct_id: str, number: int, more: str) -> bytes:
+    """An event that says something rare."""
+    return raw(distinct_id, number)[:-2] + more.encode() + b"}"
+
+
+MORE = [
+    *(',"$session_id":"s"}', ',"$set":{"a":1}}', '},"$set":{"a":1}', '},"$set_once":{"a":1}', '},"$unset":["a"]'),
+    *(
+        '},"historical":true',
+        ',"a":"\\u00e9"}',
+        ',"a":"\\ud800"}',
+        '},"timestamp":"no time"',
+        '},"timestamp":"20230101"',
+    ),
+]
+rare = st.builds(saying, ids, st.integers(0, 12), st.sampled_from(MORE))
+mixed = st.lists(good | rare | st.sampled_from([b"junk", None]), max_size=30)
 
 
 def accepted_rows(outcome: Outcome) -> dict[int, list[dict[str, object]]]:
@@ -78,6 +99,23 @@ def test_accept_keeps_the_order_within_a_distinct_id_and_its_partition(values: l
             assert homes.setdefault(row["distinct_id"], partition) == partition
             by_id.setdefault(row["distinct_id"], []).append(row["source_offset"])
         assert all(offsets == sorted(offsets) for offsets in by_id.values())  # type: ignore[type-var]
+
+
+@given(mixed)
+def test_events_in_columns_are_sorted_out_like_events_one_by_one(values: list[bytes | None]) -> None:
+    batch = batch_of(values)
+    found = decoded(batch, RULES.decoding)
+
+    in_columns = sort_out(batch, Transformed(found), RULES)
+    one_by_one = sort_out(batch, Transformed(list(found)), RULES)
+
+    assert accepted_rows(in_columns) == accepted_rows(one_by_one)
+    assert in_columns.fates == one_by_one.fates
+    assert in_columns.rejected == one_by_one.rejected
+    assert in_columns.repaired == one_by_one.repaired
+    for rows in accepted_rows(in_columns).values():
+        offsets = [row["source_offset"] for row in rows]
+        assert offsets == sorted(offsets)  # type: ignore[type-var]
 
 
 def opened_messages(messages: list[tuple[int, pa.RecordBatch]], most: int) -> list[LogBatch]:

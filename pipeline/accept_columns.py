@@ -1,0 +1,66 @@
+"""Events in columns as rows of events.accepted: what is joined already is not copied, and what is rare costs little."""
+
+from collections.abc import Mapping
+
+import numpy
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.columns import repeated
+from schemas.batches import ACCEPTED
+from schemas.event_columns import EventColumns
+from schemas.record import RawBatch
+
+__all__ = ["accepted_rows"]
+
+_MICROS = ACCEPTED.field("timestamp").type
+_OFFSET_MAX = (1 << 31) - 1
+"""Of a column's bytes: limits keep them below (ROWS_AT_ONCE in hops.py)."""
+
+
+def accepted_rows(records: RawBatch, places: NDArray[numpy.int64], events: EventColumns) -> pa.RecordBatch:
+    """A row per event, in the same order. `places` are those of the events' records in their batch."""
+    count = len(events)
+    historical = numpy.zeros(count, numpy.bool_)
+    historical[list(events.historical)] = True
+    return pa.record_batch(
+        [
+            pa.Array.from_buffers(pa.binary(16), count, [None, pa.py_buffer(events.uuid)]),
+            pa.array(events.project),
+            pa.array(events.event, pa.string()),
+            pa.array(events.distinct_id, pa.string()),
+            _micros(events.timestamp),
+            _micros(events.received_at),
+            _texts(events.properties, events.sizes, pa.binary()),
+            _rare(events.set, count, pa.binary()),
+            _rare(events.set_once, count, pa.binary()),
+            _rare(events.unset, count, pa.binary()),
+            pa.array(historical),
+            _rare(events.marks, count, pa.binary()),
+            _rare({row: text.encode() for row, text in events.applied.items()}, count, pa.string()),
+            _rare({row: text.encode() for row, text in events.failed.items()}, count, pa.string()),
+            repeated(records.topic_id, count),
+            pa.array(numpy.full(count, records.partition, numpy.int32)),
+            pa.array(numpy.array(records.offsets, numpy.int64)[places]),
+        ],
+        schema=ACCEPTED,
+    )
+
+
+def _micros(values: NDArray[numpy.int64]) -> pa.Array:
+    return pa.Array.from_buffers(_MICROS, len(values), [None, pa.py_buffer(values)])
+
+
+def _rare(values: Mapping[int, bytes], count: int, type_: pa.DataType) -> pa.Array:
+    """A column of texts that are empty but for these rows."""
+    sizes = numpy.zeros(count, numpy.int64)
+    rows = sorted(values)
+    sizes[rows] = [len(values[row]) for row in rows]
+    return _texts(b"".join([values[row] for row in rows]), sizes, type_)
+
+
+def _texts(text: bytes, sizes: NDArray[numpy.int64], type_: pa.DataType) -> pa.Array:
+    assert len(text) <= _OFFSET_MAX, f"a column of {len(text)} bytes"
+    bounds = numpy.zeros(len(sizes) + 1, numpy.int32)
+    numpy.cumsum(sizes, out=bounds[1:])
+    return pa.Array.from_buffers(type_, len(sizes), [None, pa.py_buffer(bounds), pa.py_buffer(text)])

@@ -1,0 +1,102 @@
+"""A first look at the bytes of many records together: which may take the short way (schemas/plain.py), and what they
+may hold.
+
+Every check is conservative, so that no limit is ever skipped:
+
+- a text with no more opening brackets than the depth allows cannot nest too deep;
+- without a `\\u` there is neither a surrogate nor a NUL nor a hidden `$`;
+- the parser checks the grammar of properties it leaves as text, but not their UTF-8: that is checked here.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy
+from numpy.typing import NDArray
+
+from schemas.limits import Limits
+
+__all__ = ["Looks", "looked_at"]
+
+_DOLLAR, _BACKSLASH, _U = b"$\\u"
+_BRACKETS = 0xDF, 0x5B
+"""`[` is 0x5B and `{` is 0x7B: they differ in one bit."""
+_EVERY_BYTE = numpy.uint64(0x0101010101010101)
+_TOP_BYTE = numpy.uint64(56)
+_PADDING = b"\n" * 15
+"""Behind the last line: so that words can be read to their ends."""
+
+
+def _letters(names: Sequence[bytes]) -> list[int]:
+    return [int.from_bytes(name) for name in names]
+
+
+_SETS = _letters([b"set", b"uns"])
+"""Of `$set`, `$set_once` and `$unset`: three letters tell."""
+_MARKS = _letters([b"ses", b"ano", b"pro", b"ide", b"cre", b"mer"])
+"""Of `$session_id`, `$anon_distinct_id` and `$process_person_profile`, and of the events that are claims
+(schemas/marks.py)."""
+
+
+class Looks(msgspec.Struct, frozen=True):
+    """What was seen, by the number of the line."""
+
+    odd: set[int]
+    """Some byte calls for a closer look."""
+    sets: Mapping[int, int]
+    """How often `$set`, `$set_once` or `$unset` stands in it, or what begins like them; none where it does not."""
+    marked: list[int]
+    """It may say something about person or session; each once, in their order."""
+
+
+def looked_at(lines: Sequence[bytes], limits: Limits) -> Looks:
+    """Look at all lines. Together it costs a third of what it does one by one."""
+    text = b"\n".join([*lines, _PADDING])
+    ends = numpy.cumsum(numpy.fromiter(map(len, lines), numpy.int64, len(lines)) + 1)
+    codes = numpy.frombuffer(text, numpy.uint8)
+    odd = set(numpy.flatnonzero(_brackets(codes, ends) > limits.depth).tolist())
+    if b"\\" in text:
+        places = numpy.flatnonzero(codes == _BACKSLASH)
+        odd.update(_lines_of(places[codes[places + 1] == _U], ends).tolist())
+    if not text.isascii() and not _is_utf8(text):
+        odd.update(number for number, line in enumerate(lines) if not _is_utf8(line))
+    places = numpy.flatnonzero(codes == _DOLLAR)
+    letters = codes[places + 1].astype(numpy.int32)
+    for distance in (2, 3):
+        letters = (letters << 8) | codes[places + distance]
+    sets = numpy.bincount(_lines_of(places[_among(letters, _SETS)], ends))
+    having = numpy.flatnonzero(sets)
+    marked = numpy.unique(_lines_of(places[_among(letters, _MARKS)], ends))
+    return Looks(odd, dict(zip(having.tolist(), sets[having].tolist(), strict=True)), marked.tolist())
+
+
+def _brackets(codes: NDArray[numpy.uint8], ends: NDArray[numpy.int64]) -> NDArray[numpy.uint64]:
+    """How many brackets open in each line, or some more: in words of eight bytes, whose first and last are shared."""
+    mask, bracket = _BRACKETS
+    words = ((codes & mask) == bracket)[: len(codes) // 8 * 8].view(numpy.uint64)
+    counts = (words * _EVERY_BYTE) >> _TOP_BYTE
+    bounds = numpy.empty((len(ends), 2), numpy.int64)
+    bounds[0, 0] = 0
+    bounds[1:, 0] = ends[:-1] >> 3
+    bounds[:, 1] = ((ends - 1) >> 3) + 1
+    return numpy.add.reduceat(counts, bounds.ravel())[::2]
+
+
+def _among(letters: NDArray[numpy.int32], wanted: Sequence[int]) -> NDArray[numpy.bool_]:
+    found: NDArray[numpy.bool_] = letters == wanted[0]
+    for other in wanted[1:]:
+        found |= letters == other
+    return found
+
+
+def _lines_of(places: NDArray[numpy.int64], ends: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
+    """The number of the line that each place is in."""
+    return numpy.searchsorted(ends, places, side="right")
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,48 @@
+"""A first look lets nothing by that a limit forbids, and sees what few records have."""
+
+import pytest
+
+from schemas.first_look import looked_at
+from schemas.limits import Limits
+
+DEEP = Limits(depth=4)
+PLAIN = b'{"token":"t"}'
+
+
+@pytest.mark.parametrize("before", range(9))
+@pytest.mark.parametrize("brackets", [b"[[[[[", b"{{{{{", b"[" + b" " * 300 + b"{[[["])
+def test_more_brackets_than_the_depth_are_odd_wherever_the_line_begins(before: int, brackets: bytes) -> None:
+    looks = looked_at([b"x" * before, brackets, PLAIN], DEEP)
+
+    assert 1 in looks.odd
+
+
+def test_brackets_of_many_long_lines_are_not_added_up() -> None:
+    lines = [b" " * 64 + b"[" + b" " * 64] * 300
+
+    assert looked_at(lines, DEEP).odd == set()
+
+
+def test_more_brackets_than_a_byte_counts_are_odd() -> None:
+    assert looked_at([b"[" * 2048], DEEP).odd == {0}
+    assert looked_at([b"[" * 524_288], Limits()).odd == {0}
+
+
+def test_unicode_escapes_and_broken_texts_are_odd_and_other_escapes_are_not() -> None:
+    looks = looked_at([b"\\n", b"\\u00e9", "é".encode(), b"\xff", b"\xc3", b"\xa9", b"\\"], DEEP)
+
+    assert looks.odd == {1, 3, 4, 5}
+
+
+def test_sets_are_counted_and_marks_noted_line_by_line_in_their_order() -> None:
+    lines = [PLAIN, b"$set $set_once $unset", b"$", b"$se", b"t $session_id", b"$identify", *[b"$anon_"] * 300]
+
+    looks = looked_at(lines, DEEP)
+
+    assert looks.sets == {1: 3}
+    assert looks.marked == list(range(4, 306))
+
+
+def test_no_lines_and_empty_lines_are_nothing() -> None:
+    assert looked_at([b""], DEEP).odd == set()
+    assert looked_at([b"", PLAIN, b""], DEEP).odd == set()
