@@ -13,7 +13,7 @@ from pipeline.hops import Hop
 from pipeline.outcome import MOVED, Outcome
 from pipeline.ownership import CommitRecord, Owned
 from pipeline.producer import Outgoing
-from schemas.batches import batch_headers, to_wire
+from schemas.batches import batch_headers, size_of, to_wire
 from schemas.record import RawBatch
 
 __all__ = ["Frozen", "PartitionWork", "Piece", "cut", "gather", "wired"]
@@ -25,7 +25,7 @@ COMPRESSION_MAX = 8
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
-    """Rows that wait to be written, weighed once: that takes longer than to look at a few of them."""
+    """Rows that wait to be written, weighed once."""
 
     rows: pa.RecordBatch
     bytes: int
@@ -33,7 +33,7 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, rows: pa.RecordBatch) -> "Piece":
         """These rows; of a slice counts what it shows."""
-        return cls(rows, int(rows.nbytes))
+        return cls(rows, size_of(rows))
 
 
 class Frozen(msgspec.Struct, frozen=True):

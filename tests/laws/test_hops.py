@@ -21,7 +21,7 @@ from pipeline.resolve import ResolveRules
 from pipeline.sessions import SessionRules
 from pipeline.spine import accept, resolve
 from pipeline.transforming import Transformed
-from schemas.batches import ACCEPTED, PREPARED, REJECTED, batch_headers, from_wire, hash_of, to_wire
+from schemas.batches import ACCEPTED, PREPARED, REJECTED, batch_headers, from_wire, hash_of, size_of, to_wire
 from schemas.decoding import decoded
 from schemas.record import RawBatch
 from tests.unit.schemas.decoded import batch_of, context
@@ -263,6 +263,13 @@ def test_a_batch_survives_the_wire_whole_and_in_slices(values: list[bytes], star
 
     assert from_wire(to_wire(part), ACCEPTED).equals(part)
     assert hash_of(part.column("uuid")) == sum(int.from_bytes(u[8:]) for u in part.column("uuid").to_pylist()) % 2**64
+
+
+@given(st.lists(good | rare, min_size=1, max_size=30), st.integers(0, 29), st.integers(1, 30))
+def test_the_size_of_rows_is_what_they_take_in_memory(values: list[bytes], start: int, length: int) -> None:
+    batch = one_batch(values).slice(min(start, len(values) - 1), length)
+
+    assert batch.nbytes - 100 * batch.num_columns <= size_of(batch) <= batch.nbytes
 
 
 def test_the_schemas_of_the_topics_have_distinct_columns() -> None:
