@@ -6,16 +6,14 @@ positions are taken from what was worked on, so it comes again.
 """
 
 import asyncio
-import faulthandler
 import logging
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from pipeline.consumer import LogReader
+from pipeline.hard_stop import end_within, stop_now
 from pipeline.ownership import Logs, Owned
 from pipeline.readiness import say_ready
 from pipeline.settings import Settings
@@ -24,11 +22,9 @@ from pipeline.transforming import Tally
 from schemas.outcomes import Retry
 from schemas.record import RawBatch
 
-__all__ = ["Runner", "Work", "EXIT_BUG"]
+__all__ = ["Runner", "Work"]
 
 logger = logging.getLogger(__name__)
-EXIT_BUG = 70
-"""The exit code of a worker that stopped itself without committing (EX_SOFTWARE of sysexits.h)."""
 STOP_WITHIN_S = 15.0
 """An orderly stop that takes longer becomes a hard one, which loses nothing; supervisors kill after 20 s or more."""
 _Result = TypeVar("_Result")
@@ -183,22 +179,9 @@ class Runner:
         return task
 
     def stop_on(self, problem: BaseException) -> None:
-        """End the process now, committing nothing: the log tells the successor everything.
-
-        Not an orderly shutdown on purpose. Any step of one could commit, acknowledge or answer for work that
-        is half done; the broker aborts the open transaction when the successor takes over.
-        """
-        if isinstance(problem, asyncio.CancelledError):
-            return
-        logger.critical(
-            "%s stops without committing: %s. It will be started again and do the range once more; if this repeats, "
-            "the message above names the cause.",
-            self.hop_name,
-            f"{type(problem).__name__}: {problem}",
-            exc_info=problem,
-        )
-        logging.shutdown()
-        os._exit(EXIT_BUG)
+        """End the process now, committing nothing; see pipeline/hard_stop.py. Being cancelled is no problem."""
+        if not isinstance(problem, asyncio.CancelledError):
+            stop_now(self.hop_name, problem)
 
     def weigh(self) -> int:
         """Backpressure: with too many bytes pending, nothing is fetched until some were committed."""
@@ -246,21 +229,7 @@ class Runner:
         self._read_ahead.extend(await self._in(self._fetch_thread, self._read))
 
     def _watch_the_end(self) -> None:
-        """Whatever the stop waits for, a broker that is away or a commit without an answer, it ends in time."""
-
-        def give_up() -> None:
-            logger.critical(
-                "%s did not come to rest within %.0f s and stops without committing; what it waited for follows.",
-                self.hop_name,
-                STOP_WITHIN_S,
-            )
-            faulthandler.dump_traceback()
-            logging.shutdown()
-            os._exit(EXIT_BUG)
-
-        watch = threading.Timer(STOP_WITHIN_S, give_up)
-        watch.daemon = True
-        watch.start()
+        end_within(self.hop_name, STOP_WITHIN_S)
 
     async def _rest(self) -> None:
         async with self.changing:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.hard_stop import EXIT_BUG
 from pipeline.routing import partitions_of
-from pipeline.runner import EXIT_BUG
 from tests.e2e.rig.faults import fresh_event_passes
 from tests.e2e.rig.rig import PARTITIONS, SESSION_S, Rig
 from tests.e2e.rig.verdict import judge

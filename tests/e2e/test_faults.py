@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from pipeline.cli.output import EXIT_UNREACHABLE
-from pipeline.runner import EXIT_BUG
+from pipeline.hard_stop import EXIT_BUG
 from tests.e2e.rig.faults import FAULTS_OF_ONE_NODE, FAULTS_OF_THREE_NODES, fresh_event_passes, schedule
 from tests.e2e.rig.rig import Rig
 from tests.e2e.rig.verdict import judge
