@@ -1,16 +1,29 @@
-"""The places in an event where named values stand, and one way to rewrite them all."""
+"""The places in an event where named values stand: one way to add what is missing, and one to rewrite them all."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from schemas.open_event import OpenEvent
 
-__all__ = ["Part", "ValuePart", "properties_of", "rewritten"]
+__all__ = ["Part", "ValuePart", "completed", "properties_of", "rewritten"]
 
 ValuePart = Literal["properties", "$set", "$set_once"]
 """Those that have values."""
 Part = Literal["properties", "$set", "$set_once", "$unset"]
 """The event's properties, and what it does to the person's."""
+
+
+def completed(event: OpenEvent, found: Mapping[str, Any], overwrite: bool = False) -> OpenEvent:
+    """The event with what was found among its properties; the same event where nothing is new.
+
+    What the sender gave stays, and null is nothing given; with `overwrite` it is replaced.
+    """
+    if not found:
+        return event
+    given = properties_of(event)
+    if overwrite:
+        return event.adding({name: value for name, value in found.items() if given.get(name) != value})
+    return event.adding({name: value for name, value in found.items() if given.get(name) is None})
 
 
 def rewritten(

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from schemas.event_parts import completed
 from schemas.percent_encoding import query_pairs
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -87,19 +88,15 @@ class ExtractCampaign(Transform[Config]):
         self._read = lru_cache(maxsize=ADDRESSES_KEPT)(self._campaign)
 
     def __call__(self, event: OpenEvent) -> Result:
-        properties = event.properties
-        url = properties.get(self.config.url)
+        url = event.get(self.config.url)
         if not isinstance(url, str):
             return event
-        found = self._read(url) if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url)
-        if not found:
-            return event
-        return event.adding({name: value for name, value in found if properties.get(name) is None})
+        return completed(event, self._read(url) if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url))
 
-    def _campaign(self, url: str) -> tuple[tuple[str, str], ...]:
+    def _campaign(self, url: str) -> dict[str, str]:
         address = parsed_address(url)
         if address is None or not address.scheme.startswith("http"):
-            return ()
+            return {}
         pairs = query_pairs(address.query or "")
         if self.config.in_fragment and address.fragment:
             # Applications that name their pages after `#` put the query after a `?` there.
@@ -110,4 +107,4 @@ class ExtractCampaign(Transform[Config]):
             wanted = self._names.get(name.lower())
             if wanted and value:
                 found.setdefault(wanted, value)
-        return tuple(found.items())
+        return found

@@ -12,6 +12,7 @@ from typing import Any
 
 import maxminddb
 
+from schemas.event_parts import completed
 from transforms.interface import (
     Annotated,
     DataFile,
@@ -146,15 +147,7 @@ class Geoip(Transform[Config]):
         if self._database.value is not self._reader:
             self._reader = self._database.value
             self._known.cache_clear()
-        found = self._known(address)
-        if not found:
-            return event
-        properties = event.properties
-        if self.config.overwrite:
-            new = {name: value for name, value in found.items() if properties.get(name) != value}
-        else:
-            new = {name: value for name, value in found.items() if properties.get(name) is None}
-        return event.adding(new)
+        return completed(event, self._known(address), self.config.overwrite)
 
     def _find(self, text: str) -> dict[str, Any]:
         """What to say of an address, by the names of the properties."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from publicsuffixlist import PublicSuffixList
 
+from schemas.event_parts import completed
 from schemas.known_referrers import KnownSource, ReferrerIndex, built_in_places
 from schemas.percent_encoding import query_pairs
 from schemas.web_address import REMEMBERED_CHARS_MAX, WebAddress, parsed_address
@@ -101,8 +102,7 @@ class ParseReferrer(Transform[Config]):
         self._answers = lru_cache(maxsize=ADDRESSES_KEPT)(self._answer)
 
     def __call__(self, event: OpenEvent) -> Result:
-        properties = event.properties
-        referrer = properties.get(self.config.referrer, 0)
+        referrer = event.get(self.config.referrer, 0)
         if not isinstance(referrer, str):
             if referrer is not None:
                 return event
@@ -110,24 +110,23 @@ class ParseReferrer(Transform[Config]):
         if self.lookups and self.lookups[_LIST].value is not self._index:
             self._index = self.lookups[_LIST].value
             self._answers.cache_clear()
-        page = properties.get(self.config.page)
+        page = event.get(self.config.page)
         if not isinstance(page, str):
             page = ""
         answers = self._answers if len(referrer) + len(page) <= REMEMBERED_CHARS_MAX else self._answer
-        found = answers(referrer, page)
-        return event.adding({name: value for name, value in found if properties.get(name) is None})
+        return completed(event, answers(referrer, page))
 
-    def _answer(self, referrer: str, page: str) -> tuple[tuple[str, str], ...]:
+    def _answer(self, referrer: str, page: str) -> dict[str, str]:
         config = self.config
         if referrer.strip() in _DIRECT:
-            return ((config.medium, "direct"),) if config.medium else ()
+            return {config.medium: "direct"} if config.medium else {}
         address = parsed_address(referrer)
         answer = {config.medium: "unknown"}
         if address is not None and address.host.strip("."):
             address = address._replace(host=address.host.removesuffix("."))
             answer = {config.domain: address.host, **self._of(address, page)}
         answer.pop("", None)
-        return tuple(answer.items())
+        return answer
 
     def _of(self, address: WebAddress, page: str) -> dict[str, str]:
         config = self.config

@@ -13,6 +13,7 @@ from ua_parser import OS, Device, Domain, PartialResult, UserAgent
 from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
+from schemas.event_parts import completed
 from transforms.interface import Annotated, DataFile, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["ParseUserAgent"]
@@ -126,13 +127,7 @@ class ParseUserAgent(Transform[Config]):
         agent = event.get(self.config.property)
         if not isinstance(agent, str) or not agent:
             return event
-        found = self._said_by(agent[:AGENT_CHARS_MAX])
-        properties = event.properties
-        if self.config.overwrite:
-            new = {name: value for name, value in found.items() if properties.get(name) != value}
-        else:
-            new = {name: value for name, value in found.items() if properties.get(name) is None}
-        return event.adding(new)
+        return completed(event, self._said_by(agent[:AGENT_CHARS_MAX]), self.config.overwrite)
 
     def _read(self, agent: str) -> dict[str, str]:
         """What to say of an agent, by the names of the properties."""

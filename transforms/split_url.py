@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any, Literal
 
+from schemas.event_parts import completed
 from schemas.percent_encoding import query_pairs
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -64,30 +65,25 @@ class SplitUrl(Transform[Config]):
         self._split = lru_cache(maxsize=ADDRESSES_KEPT)(self._parts)
 
     def __call__(self, event: OpenEvent) -> Result:
-        properties = event.properties
-        url = properties.get(self.config.url)
+        url = event.get(self.config.url)
         if not isinstance(url, str):
             return event
         found = self._split(url) if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
         if self.config.repeats == "all":
             # A list is handed out to whoever changes the event next.
-            found = tuple((name, [*value] if isinstance(value, list) else value) for name, value in found)
-        if self.config.overwrite:
-            new = {name: value for name, value in found if properties.get(name) != value}
-        else:
-            new = {name: value for name, value in found if properties.get(name) is None}
-        return event.adding(new)
+            found = {name: [*value] if isinstance(value, list) else value for name, value in found.items()}
+        return completed(event, found, self.config.overwrite)
 
-    def _parts(self, url: str) -> tuple[tuple[str, Any], ...]:
+    def _parts(self, url: str) -> dict[str, Any]:
         address = parsed_address(url)
         if address is None or not address.scheme.startswith("http"):
-            return ()
+            return {}
         config, query = self.config, address.query
         parts = {config.host: address.host_and_port, config.path: address.path}
         if query:
             parts |= {config.search: f"?{query}", **self._values(query)}
         parts.pop("", None)
-        return tuple(parts.items())
+        return parts
 
     def _values(self, query: str) -> dict[str, Any]:
         pairs = query_pairs(query)
