@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from functools import _CacheInfo, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import idna
 
+from schemas.respelling import Invalid, Misspelt, respelled
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about, refused
 
 __all__ = ["NormalizeEmail"]
@@ -31,7 +31,7 @@ class Config(TransformConfig, frozen=True):
     ] = False
     gmail_suffix: Annotated[bool, about("Remove +something before @gmail.com and @googlemail.com as well.")] = False
     invalid: Annotated[
-        Literal["keep", "remove", "reject"],
+        Invalid,
         about("What becomes of a value that is no address: it stays, it goes, or the event is rejected."),
     ] = "keep"
 
@@ -72,33 +72,12 @@ class NormalizeEmail(Transform[Config]):
 
     def __call__(self, event: OpenEvent) -> Result:
         try:
-            properties = self._normalized(event.properties)
-            sets, once = self._normalized(event.set), self._normalized(event.set_once)
-        except _InvalidAddress as found:
+            return respelled(event, self.config.properties, self._address, self.config.invalid)
+        except Misspelt as found:
             return refused(f"{found} holds no e-mail address: send it like ada@example.org, or leave it out")
-        if properties is None and sets is None and once is None:
-            return event
-        return event.replace(properties=properties, set=sets, set_once=once)
 
-    def _normalized(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The content with its addresses in one spelling; None where nothing changes."""
-        changed: dict[str, Any] | None = None
-        for name in self.config.properties:
-            value = content.get(name)
-            if value is None or value == "":
-                continue
-            usable = isinstance(value, str) and len(value) <= ADDRESS_CHARS_MAX
-            address = self._known(value) if usable else None
-            if address == value or (address is None and self.config.invalid == "keep"):
-                continue
-            if address is None and self.config.invalid == "reject":
-                raise _InvalidAddress(name)
-            changed = dict(content) if changed is None else changed
-            if address is None:
-                del changed[name]
-            else:
-                changed[name] = address
-        return changed
+    def _address(self, value: Any) -> str | None:
+        return self._known(value) if isinstance(value, str) and len(value) <= ADDRESS_CHARS_MAX else None
 
     def _read(self, text: str) -> str | None:
         local, at, domain = unicodedata.normalize("NFC", text.strip()).lower().rpartition("@")
@@ -114,10 +93,6 @@ class NormalizeEmail(Transform[Config]):
         if self.config.gmail_suffix:
             local = local.partition("+")[0]
         return local.replace(".", "") if self.config.gmail_dots else local
-
-
-class _InvalidAddress(Exception):
-    """The property of this name holds none, and the configuration says to reject such events."""
 
 
 def _is_mailbox(local: str) -> bool:

@@ -3,12 +3,12 @@
 The rules of 245 countries and territories are those of Google's libphonenumber, in its Python port `phonenumbers`.
 """
 
-from collections.abc import Mapping
 from functools import _CacheInfo, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import phonenumbers
 
+from schemas.respelling import Invalid, Misspelt, respelled
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about, refused
 
 __all__ = ["NormalizePhone"]
@@ -26,7 +26,7 @@ class Config(TransformConfig, frozen=True):
         about("Where numbers without a country are from: DE, US, GB, … If empty, only numbers with + are understood."),
     ] = ""
     invalid: Annotated[
-        Literal["keep", "remove", "reject"],
+        Invalid,
         about("What becomes of a value that is no number: it stays, it goes, or the event is rejected."),
     ] = "keep"
 
@@ -72,32 +72,9 @@ class NormalizePhone(Transform[Config]):
 
     def __call__(self, event: OpenEvent) -> Result:
         try:
-            properties = self._normalized(event.properties)
-            sets, once = self._normalized(event.set), self._normalized(event.set_once)
-        except _InvalidNumber as found:
+            return respelled(event, self.config.properties, self._number, self.config.invalid)
+        except Misspelt as found:
             return refused(f"{found} holds no telephone number: send it with + and country, or set `region`")
-        if properties is None and sets is None and once is None:
-            return event
-        return event.replace(properties=properties, set=sets, set_once=once)
-
-    def _normalized(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The content with its numbers in one spelling; None where nothing changes."""
-        changed: dict[str, Any] | None = None
-        for name in self.config.properties:
-            value = content.get(name)
-            if value is None or value == "":
-                continue
-            number = self._number(value)
-            if number == value or (number is None and self.config.invalid == "keep"):
-                continue
-            if number is None and self.config.invalid == "reject":
-                raise _InvalidNumber(name)
-            changed = dict(content) if changed is None else changed
-            if number is None:
-                del changed[name]
-            else:
-                changed[name] = number
-        return changed
 
     def _number(self, value: Any) -> str | None:
         text = str(value) if type(value) is int else value
@@ -111,7 +88,3 @@ class NormalizePhone(Transform[Config]):
         if not phonenumbers.is_valid_number(number):
             return None
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-class _InvalidNumber(Exception):
-    """The property of this name holds none, and the configuration says to reject such events."""
