@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from schemas.event_parts import completed
 from schemas.percent_encoding import query_pairs
+from schemas.tracking_parameters import CLICK_IDS
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
@@ -19,29 +20,7 @@ _PARAMETERS = (
     "utm_term",
     "utm_content",
     "utm_id",
-    # Google Ads, and its Display & Video 360
-    "gclid",
-    "gclsrc",
-    "gbraid",
-    "wbraid",
-    "gad_source",
-    "gad_campaignid",
-    "dclid",
-    # Meta, Microsoft, TikTok, X, LinkedIn, Instagram
-    "fbclid",
-    "msclkid",
-    "ttclid",
-    "twclid",
-    "li_fat_id",
-    "igshid",
-    # Mailchimp, impact.com, Reddit, Pinterest, Quora, Snapchat, Yandex
-    "mc_cid",
-    "irclid",
-    "rdt_cid",
-    "epik",
-    "qclid",
-    "sccid",
-    "yclid",
+    *CLICK_IDS,
 )
 
 

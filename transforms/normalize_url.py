@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from schemas.percent_encoding import percent_decoded, percent_normalized
+from schemas.tracking_parameters import CLICK_IDS
 from schemas.web_address import (
     REMEMBERED_CHARS_MAX,
     name_pattern,
@@ -21,28 +22,9 @@ __all__ = ["NormalizeUrl"]
 
 _TRACKING = (
     "utm_*",
-    "gclid",
-    "gclsrc",
-    "gbraid",
-    "wbraid",
-    "gad_source",
-    "gad_campaignid",
-    "dclid",
-    "fbclid",
-    "msclkid",
-    "ttclid",
-    "twclid",
-    "li_fat_id",
-    "igshid",
+    *CLICK_IDS,
     "igsh",
-    "mc_cid",
     "mc_eid",
-    "irclid",
-    "rdt_cid",
-    "epik",
-    "qclid",
-    "sccid",
-    "yclid",
     "ysclid",
     "_ga",
     "_gl",
