@@ -183,15 +183,11 @@ class _Batch:
     def _end(self, step: Step, tally: Tally, index: int, result: Any) -> None:
         """The step has ended the event: dropped or rejected, or something that is nothing of the kind."""
         try:
-            verdict = _ended(step, result, self._open[index].project)
+            verdict = _ended(step, tally, result, self._open[index].project)
         except (TypeError, ValueError) as problem:
             self._fail(step, tally, index, problem)
-            return
-        if type(verdict) is Dropped:
-            tally.dropped += 1
         else:
-            tally.rejected += 1
-        self._finish(index, verdict)
+            self._finish(index, verdict)
 
     def _fail(self, step: Step, tally: Tally, index: int, problem: BaseException) -> None:
         tally.failed += 1
@@ -228,7 +224,7 @@ class _Batch:
                     continue
                 result = (_disabled if step.name in self._rules.disabled else step.call)(current)
                 if type(result) is not OpenEvent:
-                    return self._ended_alone(step, tally, result, original.project)
+                    return _ended(step, tally, result, original.project)
                 whole = closed(result, self._rules.limits, anew=anew)
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - as above
                 tally.failed += 1
@@ -241,14 +237,6 @@ class _Batch:
             current = result
         return msgspec.structs.replace(whole, applied=" ".join(applied), failed=" ".join(failed))
 
-    def _ended_alone(self, step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dropped:
-        verdict = _ended(step, result, project)
-        if type(verdict) is Dropped:
-            tally.dropped += 1
-        else:
-            tally.rejected += 1
-        return verdict
-
     def _steps_of(self, project: int) -> tuple[Step, ...]:
         steps = self._rules.steps.get(project)
         return self._rules.steps.get(0, ()) if steps is None else steps
@@ -258,13 +246,16 @@ def _disabled(event: OpenEvent) -> OpenEvent:
     raise Disabled
 
 
-def _ended(step: Step, result: Any, project: int) -> Rejected | Dropped:
-    """What became of an event that a step has ended. Raises TypeError or ValueError for what is no answer."""
+def _ended(step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dropped:
+    """What became of an event that a step has ended, counted. Raises TypeError or ValueError for what is no answer."""
     if type(result) is Dropped:
+        tally.dropped += 1
         return Dropped(step.name, project)
     if type(result) is Rejected:
         message = f"{step.name}: {result.message}"[:_MESSAGE_CHARS_MAX]
-        return Rejected(RejectionCode(result.code), message.encode(errors="replace").decode(), project)
+        verdict = Rejected(RejectionCode(result.code), message.encode(errors="replace").decode(), project)
+        tally.rejected += 1
+        return verdict
     raise TypeError("a transformation answered with what is no event, no rejection and nothing dropped")
 
 
