@@ -52,6 +52,7 @@ NAMES_KEPT = 10_000
 EXPRESSION_CHARS_MAX = 10_000
 """A longer one is no condition that somebody has written."""
 
+_ABSENT = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -86,7 +87,8 @@ class Filter:
         bound = set(_BOUND.findall(expression))
         _refuse_unknown(expression, set(found["variables"]) - bound, set(found["functions"]), set(known))
         self._names = sorted(set(found["variables"]) & set(known))
-        self._properties = _members("properties", expression)
+        self.properties = _members("properties", expression)
+        """Those it may ask for; None where it may be any."""
         self._by_name: dict[tuple[int, str], bool | None] = {}
         self._try_out()
 
@@ -122,10 +124,10 @@ class Filter:
 
     def _value(self, name: str, event: OpenEvent) -> Any:
         if name == "properties":
-            found = event.properties
-            if self._properties is None:
-                return dict(found)
-            return {key: found[key] for key in self._properties if key in found}
+            if self.properties is None:
+                return dict(event.properties)
+            found = ((key, event.get(key, _ABSENT)) for key in self.properties)
+            return {key: value for key, value in found if value is not _ABSENT}
         if name in ("timestamp", "received_at"):
             return _EPOCH + timedelta(microseconds=getattr(event, name))
         value = getattr(event, name)

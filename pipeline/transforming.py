@@ -4,20 +4,25 @@ Steps are called for many events in turn: events of one project and name have th
 these are is asked once, and an event that no step applies to costs a look into a dictionary. An event that some step
 renames has other steps ahead of it from there on.
 
+Of the properties no more is read than the steps say they look at (schemas/property_text.py), as far as all of them say.
+
 Whatever a step does to one event stays with that event. If it raises, or returns what is no event, its `on_error`
 decides: `skip` lets the event go on as it was, with the step's name in `failed`; `reject` keeps the original.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from pipeline.filters import Filter, FilterFailed
+from pipeline.filters import FilterFailed
+from pipeline.steps import Chain, Step, chain_of
+from schemas.closed_event import closed
 from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
 from schemas.limits import Limits
-from schemas.open_event import OpenEvent, closed
+from schemas.open_event import OpenEvent
+from schemas.property_text import Reading
 from schemas.refused import Refused
 
 __all__ = ["Step", "Tally", "Transformed", "TransformRules", "transformed"]
@@ -32,25 +37,6 @@ _EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
 
 class Disabled(Exception):
     """The step has cost too much: it fails on every event until the worker starts again."""
-
-
-class Step(msgspec.Struct, frozen=True, eq=False):
-    """An entry of the configuration, ready to be called."""
-
-    name: str
-    """How the entry is called in counts: unique in its list."""
-    label: str
-    """What provenance records: name@version."""
-    call: Callable[[OpenEvent], Any]
-    when: Filter | None = None
-    on_error: Literal["skip", "reject"] = "skip"
-    private: bool = False
-    """It keeps something from being stored: what it has looked at is written anew, even where it changed nothing, for
-    it has seen only the last of several properties of one name."""
-
-    def applies(self, project: int, event: str) -> bool | None:
-        """Whether it applies to events of this name; None where that depends on the event."""
-        return True if self.when is None else self.when.by_name(project, event)
 
 
 class TransformRules(msgspec.Struct, frozen=True):
@@ -106,12 +92,14 @@ class _Batch:
     def __init__(self, verdicts: Sequence[Verdict], rules: TransformRules, tallies: dict[str, Tally]) -> None:
         self._rules = rules
         self._verdicts = list(verdicts)
-        self._open: dict[int, OpenEvent] = {}
-        self._applied: dict[int, list[str]] = {}
-        self._failed: dict[int, list[str]] = {}
+        self._open: list[OpenEvent | None] = [None] * len(verdicts)
+        self._applied: dict[int, str] = {}
+        """The labels of the steps that changed an event, with spaces between them."""
+        self._failed: dict[int, str] = {}
         self._guarded: set[int] = set()
         """Events that a private step was asked about."""
         self._tallies = tallies
+        self._chains: dict[int, Chain] = {}
 
     def run(self) -> list[Verdict]:
         waiting: dict[tuple[int, str, int], list[int]] = defaultdict(list)
@@ -122,23 +110,24 @@ class _Batch:
             (project, event, position), indices = waiting.popitem()
             for other in self._through(project, event, position, indices):
                 waiting[other[:3]].append(other[3])
-        for index, event_ in self._open.items():
-            self._verdicts[index] = self._closed(index, event_)
+        self._close()
         return self._verdicts
 
     def _through(self, project: int, event: str, position: int, indices: list[int]) -> list[tuple[int, str, int, int]]:
         """All steps for events of one name; those that get another name leave, with the step they go on with."""
-        steps = self._steps_of(project)
+        chain = self._chain_of(project)
+        steps = chain.steps
         renamed = []
         for number in range(position, len(steps)):
             step = steps[number]
             applies = step.applies(project, event)
             if applies is False or not indices:
                 continue
-            self._step(step, indices, asks=applies is None)
+            if not self._step(step, chain.reading, indices, asks=applies is None):
+                continue
             left = []
             for index in indices:
-                found = self._open.get(index)
+                found = self._open[index]
                 if found is None or found.event == event:
                     if type(self._verdicts[index]) is Event:
                         left.append(index)
@@ -147,43 +136,50 @@ class _Batch:
             indices = left
         return renamed
 
-    def _step(self, step: Step, indices: list[int], asks: bool) -> None:
+    def _step(self, step: Step, reading: Reading, indices: list[int], asks: bool) -> bool:
+        """One step for all these events; whether some of them may have ended, or have another name now."""
         tally = self._tallies.setdefault(step.name, Tally())
         tally.asked += len(indices)
-        events, verdicts = self._open, self._verdicts
-        for index in indices:
-            if index not in events:
-                events[index] = OpenEvent(verdicts[index])  # type: ignore[arg-type]
+        events, verdicts, applied = self._open, self._verdicts, self._applied
         if step.private:
             self._guarded.update(indices)
         call, matches = step.call, step.when.matches if asks and step.when else None
         if step.name in self._rules.disabled:
             call = _disabled
+        label, seen, changed, moved = step.label, 0, 0, False
         started = self._rules.clock()
         for index in indices:
             event = events[index]
+            if event is None:
+                event = events[index] = OpenEvent(verdicts[index], reading)  # type: ignore[arg-type]
             try:
                 if matches is not None and not matches(event):
                     continue
-                tally.seen += 1
+                seen += 1
                 result = call(event)
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's bug costs one event, never the batch
                 self._fail(step, tally, index, problem)
+                moved = True
                 continue
             if result is event:
                 continue
             if type(result) is OpenEvent:
-                tally.changed += 1
+                changed += 1
                 events[index] = result
-                self._applied.setdefault(index, []).append(step.label)
+                applied[index] = f"{applied[index]} {label}" if index in applied else label
+                moved = moved or result._of is not event._of
             else:
                 self._end(step, tally, index, result)
+                moved = True
         tally.nanoseconds += self._rules.clock() - started
+        tally.seen += seen
+        tally.changed += changed
+        return moved
 
     def _end(self, step: Step, tally: Tally, index: int, result: Any) -> None:
         """The step has ended the event: dropped or rejected, or something that is nothing of the kind."""
         try:
-            verdict = _ended(step, tally, result, self._open[index].project)
+            verdict = _ended(step, tally, result, self._verdicts[index].project)
         except (TypeError, ValueError) as problem:
             self._fail(step, tally, index, problem)
         else:
@@ -192,21 +188,28 @@ class _Batch:
     def _fail(self, step: Step, tally: Tally, index: int, problem: BaseException) -> None:
         tally.failed += 1
         if step.on_error == "skip":
-            self._failed.setdefault(index, []).append(step.label)
+            failed = self._failed
+            failed[index] = f"{failed[index]} {step.label}" if index in failed else step.label
         else:
-            self._finish(index, _failure(step, problem, self._open[index].project))
+            self._finish(index, _failure(step, problem, self._verdicts[index].project))
 
     def _finish(self, index: int, verdict: Rejected | Dropped) -> None:
         self._verdicts[index] = verdict
-        del self._open[index]
+        self._open[index] = None
 
-    def _closed(self, index: int, event: OpenEvent) -> Verdict:
-        applied, failed = self._applied.get(index), self._failed.get(index)
-        try:
-            met = " ".join(applied or ()), " ".join(failed or ())
-            return closed(event, self._rules.limits, *met, anew=index in self._guarded)
-        except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
-            return self._one_by_one(self._verdicts[index])  # type: ignore[arg-type]
+    def _close(self) -> None:
+        verdicts, limits, applied, failed = self._verdicts, self._rules.limits, self._applied, self._failed
+        for index in {*applied, *failed, *self._guarded}:
+            event = self._open[index]
+            if event is None:
+                continue
+            guarded, seen = index in self._guarded, self._chains[event._of.project].seen
+            try:
+                verdicts[index] = closed(
+                    event, limits, applied.get(index, ""), failed.get(index, ""), anew=guarded, seen=seen
+                )
+            except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
+                verdicts[index] = self._one_by_one(verdicts[index])  # type: ignore[arg-type]
 
     def _one_by_one(self, original: Event) -> Verdict:
         """The same for one event, looked at after every step: so that it is known which one went wrong."""
@@ -214,7 +217,7 @@ class _Batch:
         applied: list[str] = []
         failed: list[str] = []
         anew = False
-        for step in self._steps_of(original.project):
+        for step in self._chain_of(original.project).steps:
             if step.applies(original.project, current.event) is False:
                 continue
             tally = self._tallies.setdefault(step.name, Tally())
@@ -237,9 +240,11 @@ class _Batch:
             current = result
         return msgspec.structs.replace(whole, applied=" ".join(applied), failed=" ".join(failed))
 
-    def _steps_of(self, project: int) -> tuple[Step, ...]:
-        steps = self._rules.steps.get(project)
-        return self._rules.steps.get(0, ()) if steps is None else steps
+    def _chain_of(self, project: int) -> Chain:
+        if project not in self._chains:
+            steps = self._rules.steps.get(project)
+            self._chains[project] = chain_of(self._rules.steps.get(0, ()) if steps is None else steps)
+        return self._chains[project]
 
 
 def _disabled(event: OpenEvent) -> OpenEvent:

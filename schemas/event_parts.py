@@ -1,11 +1,12 @@
-"""The places in an event where named values stand: one way to add what is missing, and one to rewrite them all."""
+"""The places in an event where named values stand, and ways to change them that read no more than they have to."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from schemas.open_event import OpenEvent
+from schemas.property_paths import GONE, Paths, changed
 
-__all__ = ["Part", "ValuePart", "completed", "properties_of", "rewritten"]
+__all__ = ["Part", "ValuePart", "completed", "properties_of", "revalued", "revalued_at", "rewritten"]
 
 ValuePart = Literal["properties", "$set", "$set_once"]
 """Those that have values."""
@@ -20,10 +21,54 @@ def completed(event: OpenEvent, found: Mapping[str, Any], overwrite: bool = Fals
     """
     if not found:
         return event
-    given = properties_of(event)
-    if overwrite:
-        return event.adding({name: value for name, value in found.items() if given.get(name) != value})
-    return event.adding({name: value for name, value in found.items() if given.get(name) is None})
+    new: dict[str, Any] = {}
+    for name, value in found.items():
+        given = event.get(name)
+        if given is None or (overwrite and given != value):
+            new[name] = value
+    return event.adding(new) if new else event
+
+
+def revalued(
+    event: OpenEvent,
+    parts: Collection[Part] | Collection[ValuePart],
+    names: Collection[str],
+    change: Callable[[str, Any], Any],
+) -> OpenEvent:
+    """The event with what `change` makes of each of these names and its value, GONE to remove it; the same event where
+    it answers the values it got."""
+    result = event
+    if "properties" in parts:
+        new: dict[str, Any] = {}
+        gone = []
+        for name in names:
+            value = event.get(name, GONE)
+            if value is not GONE and (found := change(name, value)) is not value:
+                if found is GONE:
+                    gone.append(name)
+                else:
+                    new[name] = found
+        if new:
+            result = event.adding(new)
+        if gone:
+            result = result.without(gone)
+    of = event._of
+    if not (of.set or of.set_once or event._set or event._set_once):
+        return result
+    others = [part for part in parts if part != "properties"]
+    return rewritten(result, others, lambda content: _revalued(content, names, change))
+
+
+def revalued_at(
+    event: OpenEvent,
+    parts: Collection[Part] | Collection[ValuePart],
+    paths: Paths,
+    change: Callable[[Any], Any],
+) -> OpenEvent:
+    """The same for whatever stands at these paths."""
+    if paths.names is None:
+        return rewritten(event, parts, lambda content: changed(content, paths, change))
+    return revalued(event, parts, paths.names, lambda _, value: change(value))
 
 
 def rewritten(
@@ -50,6 +95,21 @@ def rewritten(
         if left != names:
             given["unset"] = left
     return result.replace(**given) if given else result
+
+
+def _revalued(
+    content: dict[str, Any], names: Collection[str], change: Callable[[str, Any], Any]
+) -> dict[str, Any] | None:
+    result: dict[str, Any] | None = None
+    for name in names:
+        if name in content and (found := change(name, content[name])) is not content[name]:
+            if result is None:
+                result = dict(content)
+            if found is GONE:
+                del result[name]
+            else:
+                result[name] = found
+    return result
 
 
 def properties_of(event: OpenEvent) -> dict[str, Any]:

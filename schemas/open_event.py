@@ -1,24 +1,27 @@
 """An event as transformations and filters see it: immutable, and read only as far as somebody looks.
 
-The text of the properties is decoded when it is first asked for, once, however many look at it; an event that nobody
-changed keeps the text that came. `replace` gives another event and leaves this one as it was.
+The text of the properties is decoded when it is first asked for, once, however many look at it, and no more of it than
+is asked for where that is known beforehand; an event that nobody changed keeps the text that came. `replace` gives
+another event and leaves this one as it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from schemas.event import Event, RejectionCode
-from schemas.json_text import check_tree, encoded, parsed
-from schemas.limits import KEY_BYTES_MIN, Limits
-from schemas.marks import CLAIM_EVENTS, MARKING, marks_of
-from schemas.refused import Refused
+from schemas.event import Event
+from schemas.json_text import encoded, parsed
+from schemas.property_text import NOTHING_CHOSEN, Reading
 
-__all__ = ["OpenEvent", "closed"]
+__all__ = ["OpenEvent"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_NAMES: frozenset[str] = frozenset()
+_NO_VALUES: dict[str, Any] = {}
+"""Replaced as a whole, never written into."""
 
 
 class OpenEvent:
@@ -27,14 +30,33 @@ class OpenEvent:
     A number that neither 64 bits nor a float hold is a `msgspec.Raw`, spelled as it was sent.
     """
 
-    __slots__ = ("_changed", "_nested", "_of", "_properties", "_set", "_set_once")
+    __slots__ = (
+        "_changed",
+        "_known",
+        "_nested",
+        "_new",
+        "_of",
+        "_properties",
+        "_reading",
+        "_sent",
+        "_set",
+        "_set_once",
+    )
 
-    def __init__(self, of: Event) -> None:
+    def __init__(self, of: Event, reading: Reading = NOTHING_CHOSEN) -> None:
         self._of = of
+        self._reading = reading
+        self._known = _NO_NAMES
+        """The names that have been read as long as the whole has not."""
+        self._sent = _NO_VALUES
+        """What stands in the text under these names."""
+        self._new = _NO_VALUES
+        """What has come in its place since, or beside it."""
         self._properties: dict[str, Any] | None = None
+        """All of them, once somebody has asked for another name."""
         self._set: dict[str, Any] | None = None
         self._set_once: dict[str, Any] | None = None
-        self._changed: frozenset[str] = frozenset()
+        self._changed = _NO_NAMES
         self._nested = False
         """Objects or lists were put in: how deep they are has to be looked at."""
 
@@ -98,13 +120,21 @@ class OpenEvent:
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """A property's value."""
+        if self._properties is None and (name in self._known or self._knows(name)):
+            new = self._new
+            return new[name] if new and name in new else self._sent.get(name, otherwise)
         return self._read().get(name, otherwise)
 
     def adding(self, properties: Mapping[str, Any]) -> "OpenEvent":
         """The event with these properties added; those of the same names are replaced."""
         if not properties:
             return self
-        other = self._with_properties({**self._read(), **properties})
+        if self._properties is None and self._covers(properties.keys()):
+            other = self._copy()
+            other._new = {**self._new, **properties} if self._new else dict(properties)
+            other._changed = self._changed | _PROPERTIES if self._changed else _PROPERTIES
+        else:
+            other = self._with_properties({**self._read(), **properties})
         for value in properties.values():
             if type(value) not in _PLAIN:
                 other._nested = True
@@ -112,6 +142,9 @@ class OpenEvent:
 
     def without(self, names: Iterable[str]) -> "OpenEvent":
         """The event without these properties; the same event where it has none of them."""
+        names = frozenset(names)
+        if self._chosen(names) == _NO_VALUES:
+            return self
         found = self._read()
         gone = [name for name in names if name in found]
         if not gone:
@@ -153,8 +186,37 @@ class OpenEvent:
 
     def _read(self) -> dict[str, Any]:
         if self._properties is None:
-            self._properties = parsed(self._of.properties)
+            found = parsed(self._of.properties)
+            if self._new:
+                found.update(self._new)
+            self._properties = found
         return self._properties
+
+    def _covers(self, names: AbstractSet[str]) -> bool:
+        """Whether these are read in part."""
+        return self._known >= names or all(map(self._knows, names))
+
+    def _chosen(self, names: AbstractSet[str]) -> dict[str, Any] | None:
+        """Those of these properties that there are; None where they cannot be told without reading all."""
+        if self._properties is not None or not self._covers(names):
+            return None
+        new, sent = self._new, self._sent
+        return {name: new[name] if name in new else sent[name] for name in names if name in new or name in sent}
+
+    def _knows(self, name: str) -> bool:
+        """Read what may be read in part; whether this name is among it."""
+        reading, text = self._reading, self._of.properties
+        if name not in reading.names or self._properties is not None:
+            return False
+        try:
+            if not self._known:
+                self._sent, self._known = reading.read_first(text), reading.first
+            if name not in self._known:
+                self._sent, self._known = {**self._sent, **reading.read_rest(text)}, reading.names
+        except msgspec.DecodeError:
+            self._read()
+            return False
+        return True
 
     def _with_properties(self, properties: dict[str, Any]) -> "OpenEvent":
         other = self._copy()
@@ -165,6 +227,7 @@ class OpenEvent:
     def _copy(self) -> "OpenEvent":
         other = OpenEvent.__new__(OpenEvent)
         other._of, other._changed, other._nested = self._of, self._changed, self._nested
+        other._reading, other._known, other._sent, other._new = self._reading, self._known, self._sent, self._new
         other._properties, other._set, other._set_once = self._properties, self._set, self._set_once
         return other
 
@@ -180,82 +243,8 @@ class OpenEvent:
 
 
 _PROPERTIES = frozenset({"properties"})
-_MARKED = frozenset({"properties", "event"})
-"""What an event's marks are read from."""
-_NAMES = frozenset({"event", "distinct_id", "unset"})
-_TOO_LARGE = "the event has {} bytes after its transformations, the limit is {} (limits.event_bytes)"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values without others inside."""
-_encode = msgspec.json.Encoder().encode
-
-
-def closed(event: OpenEvent, limits: Limits, applied: str = "", failed: str = "", *, anew: bool = False) -> Event:
-    """The event as it goes on: what was changed is written, checked against the limits and marked anew.
-
-    `applied` and `failed` are what it has met, as Event keeps them. With `anew` everything is written, so that of
-    several properties of one name none is left but the one that was looked at.
-
-    Raises Refused where it breaks a limit, and TypeError, ValueError or RecursionError for what JSON does not have.
-    """
-    changed, of = event._changed, event._of
-    fields: dict[str, Any] = {}
-    if applied or failed:
-        fields = {"applied": applied, "failed": failed}
-    if anew or "properties" in changed:
-        fields["properties"] = _text(event._read(), limits, event._nested)
-    if "set" in changed or (anew and of.set):
-        fields["set"] = _text(event.set, limits, event._nested) if event.set else b""
-    if "set_once" in changed or (anew and of.set_once):
-        fields["set_once"] = _text(event.set_once, limits, event._nested) if event.set_once else b""
-    if changed & _NAMES:
-        _check(of, limits)
-    if anew or changed & _MARKED:
-        fields["marks"] = _marks(event, fields.get("properties", of.properties))
-    if not fields:
-        return of
-    result = msgspec.structs.replace(of, **fields)
-    _weigh(result, limits)
-    return result
-
-
-def _weigh(event: Event, limits: Limits) -> None:
-    parts = len(event.properties) + len(event.set) + len(event.set_once) + len(event.unset)
-    if parts > limits.event_bytes:
-        raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(parts, limits.event_bytes))
-
-
-def _marks(event: OpenEvent, properties: bytes) -> bytes:
-    """Most events have none, which the names of their properties tell."""
-    found = event._read()
-    if event._of.event in CLAIM_EVENTS or any(name in found for name in MARKING):
-        return marks_of(event._of.event, properties)
-    return b""
-
-
-def _text(content: Any, limits: Limits, nested: bool) -> bytes:
-    content = content if type(content) is dict else dict(content)
-    text = _encode(content)
-    if len(text) > limits.event_bytes:
-        raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(len(text), limits.event_bytes))
-    if nested or len(text) > limits.keys * KEY_BYTES_MIN:
-        check_tree(content, limits)
-    return text
-
-
-def _check(event: Event, limits: Limits) -> None:
-    """What was put in place of names. Raises UnicodeEncodeError for half of a surrogate pair."""
-    for name, value, most in (
-        ("event", event.event, limits.event_name_chars),
-        ("distinct_id", event.distinct_id, limits.distinct_id_chars),
-    ):
-        if not isinstance(value, str) or not 0 < len(value) <= most or "\x00" in value:
-            raise Refused(
-                RejectionCode.WRONG_TYPE, f"a transformation made {name} something else than 1 to {most} characters"
-            )
-        value.encode()
-    names = msgspec.json.decode(event.unset) if event.unset else []
-    if len(names) > limits.keys or not all(isinstance(name, str) for name in names):
-        raise Refused(RejectionCode.WRONG_TYPE, f"a transformation made $unset no list of at most {limits.keys} names")
 
 
 def _content(event: OpenEvent) -> tuple[Any, ...]:

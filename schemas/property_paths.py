@@ -28,7 +28,7 @@ _Rest = tuple[str, ...]
 class Paths:
     """What is left of some paths at one place: at the properties, or somewhere inside."""
 
-    __slots__ = ("_exact", "_patterns", "_remembered", "ends", "item", "rests")
+    __slots__ = ("_exact", "_patterns", "_remembered", "ends", "item", "names", "rests")
 
     def __init__(self, rests: frozenset[_Rest]) -> None:
         self.rests = rests
@@ -38,6 +38,8 @@ class Paths:
         patterns = {first for first in firsts if "*" in first}
         self._patterns = [(_matcher(first), first) for first in sorted(patterns)]
         self._exact = firsts - patterns
+        self.names = None if patterns or any(len(rest) > 1 for rest in rests) else frozenset(firsts)
+        """What they mean where each is a single name; None where they may lead anywhere."""
         self._remembered = lru_cache(maxsize=NAMES_KEPT)(self._below)
         self.item = lru_cache(maxsize=NAMES_KEPT)(self._item)
         """The paths for an item of a list that stands here."""

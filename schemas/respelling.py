@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import Any, Literal
 
-from schemas.event_parts import ValuePart, rewritten
+from schemas.event_parts import ValuePart, revalued
 from schemas.open_event import OpenEvent
+from schemas.property_paths import GONE
 
 __all__ = ["Invalid", "Misspelt", "respelled"]
 
@@ -23,22 +24,14 @@ def respelled(
     """The event with the values of these names as `read` spells them, None for what is none; the same event where all
     are spelled so already. Null and empty texts say nothing and stay. Raises Misspelt where `invalid` is `reject`."""
 
-    def change(content: dict[str, Any]) -> dict[str, Any] | None:
-        changed: dict[str, Any] | None = None
-        for name in names:
-            value = content.get(name)
-            if value is None or value == "":
-                continue
-            spelled = read(value)
-            if spelled == value or (spelled is None and invalid == "keep"):
-                continue
-            if spelled is None and invalid == "reject":
-                raise Misspelt(name)
-            changed = dict(content) if changed is None else changed
-            if spelled is None:
-                del changed[name]
-            else:
-                changed[name] = spelled
-        return changed
+    def spelled(name: str, value: Any) -> Any:
+        if value is None or value == "":
+            return value
+        found = read(value)
+        if found is not None:
+            return value if found == value else found
+        if invalid == "reject":
+            raise Misspelt(name)
+        return value if invalid == "keep" else GONE
 
-    return rewritten(event, _PARTS, change)
+    return revalued(event, _PARTS, names, spelled)

@@ -6,11 +6,12 @@ inside (6to4, RFC 3056; NAT64, RFC 6052; Teredo, RFC 4380), no more of it stays.
 """
 
 import ipaddress
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from schemas.event_parts import ValuePart, rewritten
-from schemas.property_paths import GONE, changed, paths_of
+from schemas.event_parts import ValuePart, revalued_at
+from schemas.property_paths import GONE, paths_of
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["AnonymizeIp"]
@@ -75,8 +76,11 @@ class AnonymizeIp(Transform[Config]):
         self._paths = paths_of(self.config.properties)
         self._cut = lru_cache(maxsize=ADDRESSES_KEPT)(self._network)
 
+    def reads(self) -> Collection[str] | None:
+        return self._paths.names
+
     def __call__(self, event: OpenEvent) -> Result:
-        return rewritten(event, _PARTS, lambda content: changed(content, self._paths, self._anonymized))
+        return revalued_at(event, _PARTS, self._paths, self._anonymized)
 
     def _anonymized(self, value: Any) -> Any:
         """An address without the visitor; anything else goes."""

@@ -6,7 +6,7 @@ Counted in decimals, as money is: 0.1 is a tenth here, not the nearest binary fr
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import partial
 from typing import Any, Literal
@@ -116,6 +116,9 @@ class ConvertCurrency(Transform[Config]):
             raise ValueError(f"{config.rates} has no rate for the target {config.target}")
         if self._into in (config.amount, config.currency):
             raise ValueError("into: name another property, or amounts would be converted twice")
+
+    def reads(self) -> Collection[str]:
+        return self.config.amount, self.config.currency, self._into
 
     def __call__(self, event: OpenEvent) -> Result:
         value = event.get(self.config.amount)

@@ -7,7 +7,7 @@ operator, as the search engines publish them.
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import _CacheInfo, lru_cache
 from importlib.metadata import version
 from typing import Literal
@@ -138,6 +138,12 @@ class DetectBots(Transform[Config]):
         added = max(entry.get("addition_date", "") for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA)
         return (DataFile("the package crawler-user-agents", version("crawler-user-agents"), added.replace("/", "-")),)
 
+    def reads(self) -> Collection[str]:
+        return self.config.user_agent, self.config.address
+
+    def gives(self) -> Collection[str]:
+        return self.config.is_bot, self.config.bot_name
+
     def __call__(self, event: OpenEvent) -> Result:
         name = self._bot(event)
         if name is None:
@@ -145,10 +151,9 @@ class DetectBots(Transform[Config]):
         if self.config.action == "drop":
             return DROPPED
         said = {self.config.is_bot: True, self.config.bot_name: name}
-        properties = event.properties
-        new = {key: value for key, value in said.items() if key and properties.get(key) != value}
+        new = {key: value for key, value in said.items() if key and event.get(key) != value}
         # 1 is True in Python, but not in JSON.
-        if self.config.is_bot and properties.get(self.config.is_bot) is not True:
+        if self.config.is_bot and event.get(self.config.is_bot) is not True:
             new[self.config.is_bot] = True
         return event.adding(new)
 

@@ -1,5 +1,7 @@
 """Events that nobody wants end here, counted."""
 
+from collections.abc import Collection
+
 from transforms.interface import DROPPED, Example, OpenEvent, Result, Transform, TransformConfig
 
 __all__ = ["DropEvents"]
@@ -20,6 +22,9 @@ class DropEvents(Transform[Config]):
     examples = (
         Example(says="Everything it is asked about", before={"event": "heartbeat"}, after=None, outcome="dropped"),
     )
+
+    def reads(self) -> Collection[str]:
+        return ()
 
     def __call__(self, event: OpenEvent) -> Result:
         return DROPPED

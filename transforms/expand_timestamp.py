@@ -1,5 +1,6 @@
 """When something happened, in parts one can group by: the hour, the weekday, the week, in one time zone."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
@@ -76,12 +77,14 @@ class ExpandTimestamp(Transform[Config]):
         self._names = tuple((part, self.config.prefix + part) for part in self.config.parts)
         self._expand = lru_cache(maxsize=SECONDS_KEPT)(self._parts)
 
+    def reads(self) -> Collection[str]:
+        return [name for _, name in self._names]
+
     def __call__(self, event: OpenEvent) -> Result:
         parts = self._expand(event.timestamp // 1_000_000)
-        properties = event.properties
         for name, value in parts.items():
             # False is 0 in Python, but not in JSON.
-            sent = properties.get(name)
+            sent = event.get(name)
             if sent != value or type(sent) is not type(value):
                 return event.adding(parts)
         return event

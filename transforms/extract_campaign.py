@@ -1,5 +1,6 @@
 """Which campaign and which click brought somebody here, read from the URL of the page they came to."""
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from schemas.event_parts import completed
@@ -63,11 +64,18 @@ class ExtractCampaign(Transform[Config]):
     )
 
     def open(self) -> None:
+        self._url = self.config.url
         self._names = {name.lower(): self.config.prefix + name for name in self.config.parameters}
         self._read = lru_cache(maxsize=ADDRESSES_KEPT)(self._campaign)
 
+    def reads(self) -> Collection[str]:
+        return (self.config.url,)
+
+    def gives(self) -> Collection[str]:
+        return self._names.values()
+
     def __call__(self, event: OpenEvent) -> Result:
-        url = event.get(self.config.url)
+        url = event.get(self._url)
         if not isinstance(url, str):
             return event
         return completed(event, self._read(url) if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url))

@@ -5,7 +5,7 @@ free and paid. None comes with Headrace: their licences ask for an account or fo
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import _CacheInfo, lru_cache
 from typing import Any
@@ -139,6 +139,12 @@ class Geoip(Transform[Config]):
         about_it = self.lookups["database"].value.metadata()
         made = datetime.fromtimestamp(about_it.build_epoch, UTC)
         return (DataFile(self.config.database, about_it.database_type, f"{made:%Y-%m-%d}"),)
+
+    def reads(self) -> Collection[str]:
+        return (self.config.property,)
+
+    def gives(self) -> Collection[str]:
+        return self._values
 
     def __call__(self, event: OpenEvent) -> Result:
         address = event.get(self.config.property)

@@ -2,13 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
 from schemas.canonical_json import canonical
 from schemas.distinct_ids import is_illegal, means_nobody, text_of
-from schemas.event_parts import ValuePart, properties_of, rewritten
-from schemas.property_paths import changed, paths_of
+from schemas.event_parts import ValuePart, revalued_at
+from schemas.property_paths import GONE, paths_of
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["HashProperties", "keyed_hash"]
@@ -138,14 +139,16 @@ class HashProperties(Transform[Config]):
         self._remembered = lru_cache(maxsize=HASHES_KEPT)(hashed)
         self._remembered_id = lru_cache(maxsize=HASHES_KEPT)(self._id_of)
 
+    def reads(self) -> Collection[str] | None:
+        return None if self._paths.names is None else self._paths.names.union(self._ids)
+
     def __call__(self, event: OpenEvent) -> Result:
-        result = rewritten(event, self.config.parts, lambda content: changed(content, self._paths, self._value))
+        result = revalued_at(event, self.config.parts, self._paths, self._value)
         if not self._ids:
             return result
         distinct_id = text_of(self._id(event.distinct_id))
-        before, after = properties_of(event), properties_of(result)
-        ids = {name: self._claimed(before[name]) for name in self._ids if name in before}
-        if any(after[name] != value for name, value in ids.items()):
+        ids = {name: self._claimed(value) for name in self._ids if (value := event.get(name, GONE)) is not GONE}
+        if any(result.get(name) != value for name, value in ids.items()):
             result = result.adding(ids)
         return result if distinct_id == event.distinct_id else result.replace(distinct_id=distinct_id)
 

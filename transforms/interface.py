@@ -16,7 +16,7 @@ any worker, twice after a crash, and in any order. What must be remembered of a 
 (`$set_once`), which the path keeps right in any order; what must be looked up is declared in `lookups`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
@@ -128,6 +128,18 @@ class Transform(Generic[ConfigT]):
 
     def data(self) -> tuple["DataFile", ...]:
         """Lists and rules that it goes by and that age, for `headrace lint` to say how old they are."""
+        return ()
+
+    def reads(self) -> Collection[str] | None:
+        """The properties that it asks for with `event.get`, or None: it may look at all of them.
+
+        Where all steps of a project say it, no others are decoded, which is most of what transformations cost. It may
+        ask for others all the same, and pays for it; but a guard of privacy must not decide by what it does not name.
+        """
+        return None
+
+    def gives(self) -> Collection[str]:
+        """The properties that it adds and that `reads` does not name: they are decoded once it asks for one of them."""
         return ()
 
     def __call__(self, event: OpenEvent) -> Result:

@@ -1,12 +1,13 @@
 """Secrets and personal data that a URL carries are masked before it is stored."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from schemas.event_parts import ValuePart, rewritten
+from schemas.event_parts import ValuePart, revalued_at
 from schemas.percent_encoding import percent_decoded
-from schemas.property_paths import GONE, changed, paths_of
+from schemas.property_paths import GONE, paths_of
 from schemas.web_address import REMEMBERED_CHARS_MAX, name_pattern, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
@@ -114,8 +115,11 @@ class MaskUrlParameters(Transform[Config]):
         self._names = name_pattern(self.config.parameters)
         self._mask = lru_cache(maxsize=ADDRESSES_KEPT)(self._masked)
 
+    def reads(self) -> Collection[str] | None:
+        return self._paths.names
+
     def __call__(self, event: OpenEvent) -> Result:
-        return rewritten(event, _PARTS, lambda content: changed(content, self._paths, self._guarded))
+        return revalued_at(event, _PARTS, self._paths, self._guarded)
 
     def _guarded(self, value: Any) -> Any:
         """A text with its secrets masked; lists and objects go."""

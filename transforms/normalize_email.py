@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import _CacheInfo, lru_cache
 from typing import Any
 
@@ -69,6 +70,9 @@ class NormalizeEmail(Transform[Config]):
     def cache_info(self) -> _CacheInfo:
         """How often an address was known already: hits, misses, size."""
         return self._known.cache_info()
+
+    def reads(self) -> Collection[str]:
+        return self.config.properties
 
     def __call__(self, event: OpenEvent) -> Result:
         try:

@@ -3,6 +3,7 @@
 The rules of 245 countries and territories are those of Google's libphonenumber, in its Python port `phonenumbers`.
 """
 
+from collections.abc import Collection
 from functools import _CacheInfo, lru_cache
 from typing import Any
 
@@ -69,6 +70,9 @@ class NormalizePhone(Transform[Config]):
     def cache_info(self) -> _CacheInfo:
         """How often a number was known already: hits, misses, size."""
         return self._known.cache_info()
+
+    def reads(self) -> Collection[str]:
+        return self.config.properties
 
     def __call__(self, event: OpenEvent) -> Result:
         try:

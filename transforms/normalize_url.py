@@ -4,6 +4,7 @@ Syntax-based and scheme-based normalization are those of RFC 3986, 6.2.2 and 6.2
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -88,11 +89,13 @@ class NormalizeUrl(Transform[Config]):
         self._tracking = name_pattern(self.config.remove_parameters)
         self._normalize = lru_cache(maxsize=ADDRESSES_KEPT)(self._normalized)
 
+    def reads(self) -> Collection[str]:
+        return self.config.properties
+
     def __call__(self, event: OpenEvent) -> Result:
-        properties = event.properties
         changed: dict[str, Any] = {}
         for name in self.config.properties:
-            value = properties.get(name)
+            value = event.get(name)
             if not isinstance(value, str):
                 continue
             normal = self._normalize(value) if len(value) <= REMEMBERED_CHARS_MAX else self._normalized(value)

@@ -1,5 +1,6 @@
 """Where a visit came from: a search, a social network, a mail, an advertisement, the site itself, or nowhere known."""
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -100,6 +101,12 @@ class ParseReferrer(Transform[Config]):
         self._internal = frozenset(name.lower().strip(".") for name in self.config.internal_domains)
         self._index = ReferrerIndex(built_in_places())
         self._answers = lru_cache(maxsize=ADDRESSES_KEPT)(self._answer)
+
+    def reads(self) -> Collection[str]:
+        return self.config.referrer, self.config.page, self.config.domain, self.config.medium, self.config.source
+
+    def gives(self) -> Collection[str]:
+        return (self.config.term,)
 
     def __call__(self, event: OpenEvent) -> Result:
         referrer = event.get(self.config.referrer, 0)

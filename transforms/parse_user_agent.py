@@ -5,7 +5,7 @@ change when that package is updated. The kind of device is decided here: the rul
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import _CacheInfo, lru_cache
 from importlib.metadata import version
 
@@ -122,6 +122,19 @@ class ParseUserAgent(Transform[Config]):
     def data(self) -> tuple[DataFile, ...]:
         month = version("ua-parser-builtins")
         return (DataFile("the package ua-parser-builtins", month, f"{month[:4]}-{month[4:6]}-01"),)
+
+    def reads(self) -> Collection[str]:
+        return (
+            self.config.property,
+            self.config.browser,
+            self.config.browser_version,
+            self.config.os,
+            self.config.os_version,
+            self.config.device,
+            self.config.device_brand,
+            self.config.device_model,
+            self.config.device_type,
+        )
 
     def __call__(self, event: OpenEvent) -> Result:
         agent = event.get(self.config.property)

@@ -1,12 +1,12 @@
 """Values get the words that your reports use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
 from schemas.canonical_json import canonical
-from schemas.event_parts import ValuePart, rewritten
+from schemas.event_parts import ValuePart, revalued
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["RemapValues"]
@@ -71,20 +71,16 @@ class RemapValues(Transform[Config]):
         }
         self._fold = str.casefold if config.ignore_case else None
 
-    def __call__(self, event: OpenEvent) -> Result:
-        return rewritten(event, self.config.parts, self._remapped)
+    def reads(self) -> Collection[str]:
+        return self._tables
 
-    def _remapped(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
-        result: dict[str, Any] | None = None
-        for name, (table, default) in self._tables.items():
-            if name not in content:
-                continue
-            value = content[name]
-            new = self._items(value, table, default) if type(value) is list else self._new(value, table, default)
-            if not _same(new, value):
-                result = dict(content) if result is None else result
-                result[name] = new
-        return result
+    def __call__(self, event: OpenEvent) -> Result:
+        return revalued(event, self.config.parts, self._tables, self._remapped)
+
+    def _remapped(self, name: str, value: Any) -> Any:
+        table, default = self._tables[name]
+        new = self._items(value, table, default) if type(value) is list else self._new(value, table, default)
+        return value if _same(new, value) else new
 
     def _items(self, values: list[Any], table: Mapping[str, Any], default: Any) -> list[Any]:
         items = [self._new(value, table, default) for value in values]

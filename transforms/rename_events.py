@@ -1,7 +1,7 @@
 """One spelling for the names of events, however the teams that send them write."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Literal
 
@@ -72,6 +72,9 @@ class RenameEvents(Transform[Config]):
     def open(self) -> None:
         self._as_they_stand = frozenset(self.config.names.values())
         self._rename = lru_cache(maxsize=NAMES_KEPT)(self._renamed)
+
+    def reads(self) -> Collection[str]:
+        return ()
 
     def __call__(self, event: OpenEvent) -> Result:
         name = event.event

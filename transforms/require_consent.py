@@ -1,5 +1,6 @@
 """Nothing passes without the consent of whom it is about."""
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
@@ -104,6 +105,9 @@ class RequireConsent(Transform[Config]):
     def open(self) -> None:
         self._remove = paths_of(self.config.remove)
         self._path = tuple(self.config.consent.split("."))
+
+    def reads(self) -> Collection[str] | None:
+        return None if len(self._path) > 1 else (self.config.consent,)
 
     def __call__(self, event: OpenEvent) -> Result:
         said = self._said(event)

@@ -1,6 +1,7 @@
 """A share of the events instead of all: the same ones whoever asks, whenever."""
 
 import hashlib
+from collections.abc import Collection
 from typing import Literal
 
 from schemas.marks import CLAIM_EVENTS
@@ -66,6 +67,9 @@ class Sample(Transform[Config]):
         self._limit = (over << 8 * _HASH_BYTES) // under
         self._always = frozenset(self.config.always)
         self._start = hashlib.blake2b(self.config.seed.encode() + b"\x00", digest_size=_HASH_BYTES)
+
+    def reads(self) -> Collection[str]:
+        return (self.config.annotate,)
 
     def __call__(self, event: OpenEvent) -> Result:
         if event.event in self._always:

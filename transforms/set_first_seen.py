@@ -1,5 +1,6 @@
 """What somebody came with first, kept with the person: the first address, referrer, campaign and time."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -71,15 +72,17 @@ class SetFirstSeen(Transform[Config]):
         self._names = [(name, prefix + name.removeprefix("$")) for name in self.config.properties]
         self._events = frozenset(self.config.events)
 
+    def reads(self) -> Collection[str]:
+        return "$process_person_profile", *self.config.properties
+
     def __call__(self, event: OpenEvent) -> Result:
         if self._events and event.event not in self._events:
             return event
-        properties = event.properties
-        if properties.get("$process_person_profile") is False:
+        if event.get("$process_person_profile") is False:
             return event
         said = event.set_once
         new: dict[str, Any] = {}
-        value_of = properties.get
+        value_of = event.get
         for name, target in self._names:
             value = value_of(name)
             if value is not None and value != "" and target not in said:

@@ -1,6 +1,7 @@
 """Version numbers by the rules of semver.org (2.0.0), taken apart so that they can be filtered and sorted by."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -67,11 +68,18 @@ class SplitSemver(Transform[Config]):
     def open(self) -> None:
         self._parts = lru_cache(maxsize=VERSIONS_KEPT)(self._read)
 
+    def reads(self) -> Collection[str]:
+        return self.config.properties
+
+    def gives(self) -> Collection[str]:
+        return [
+            f"{name}{self.config.separator}{part}" for name in self.config.properties for part in (*_NAMES, *_TEXTS)
+        ]
+
     def __call__(self, event: OpenEvent) -> Result:
-        properties = event.properties
         new: dict[str, Any] = {}
         for name in self.config.properties:
-            value = properties.get(name)
+            value = event.get(name)
             if isinstance(value, str) and len(value) <= VERSION_CHARS_MAX:
                 parts = self._parts(name, value)
                 # True is 1 in Python, but not in JSON.
@@ -79,7 +87,7 @@ class SplitSemver(Transform[Config]):
                     {
                         part: said
                         for part, said in parts.items()
-                        if (sent := properties.get(part)) != said or type(sent) is not type(said)
+                        if (sent := event.get(part)) != said or type(sent) is not type(said)
                     }
                 )
         return event.adding(new)
@@ -96,8 +104,9 @@ class SplitSemver(Transform[Config]):
         said = {part: int(number) for part, number in zip(_NAMES, numbers, strict=True) if number}
         if any(number > NUMBER_MAX for number in said.values()):
             return {}
-        texts = {part: value for part, value in (("prerelease", prerelease), ("build", build)) if value}
+        texts = {part: value for part, value in zip(_TEXTS, (prerelease, build), strict=True) if value}
         return {f"{name}{self.config.separator}{part}": value for part, value in {**said, **texts}.items()}
 
 
 _NAMES = ("major", "minor", "patch")
+_TEXTS = ("prerelease", "build")

@@ -1,5 +1,6 @@
 """The parts of a page's URL become properties one can group and filter by."""
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -62,10 +63,17 @@ class SplitUrl(Transform[Config]):
     )
 
     def open(self) -> None:
+        self._url = self.config.url
         self._split = lru_cache(maxsize=ADDRESSES_KEPT)(self._parts)
 
+    def reads(self) -> Collection[str]:
+        return self.config.url, self.config.host, self.config.path
+
+    def gives(self) -> Collection[str]:
+        return self.config.search, *(self.config.prefix + name for name in self.config.parameters)
+
     def __call__(self, event: OpenEvent) -> Result:
-        url = event.get(self.config.url)
+        url = event.get(self._url)
         if not isinstance(url, str):
             return event
         found = self._split(url) if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.closed_event import closed
 from schemas.event import Dropped, Rejected
 from schemas.limits import Limits
-from schemas.open_event import OpenEvent, closed
+from schemas.open_event import OpenEvent
 from tests.contract.transform_lookups import LOOKUPS
 from transforms.interface import Transform, TransformConfig
 from transforms.registry import BUILT_IN

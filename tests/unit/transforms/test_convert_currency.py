@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.closed_event import closed
 from schemas.event import Rejected
 from schemas.limits import Limits
-from schemas.open_event import closed
 from transforms.convert_currency import read_rates
 from transforms.testing import Fixed, made, opened
 

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from pipeline.identity import is_illegal
+from schemas.closed_event import closed
 from schemas.limits import Limits
 from schemas.marks import read_marks
-from schemas.open_event import OpenEvent, closed
+from schemas.open_event import OpenEvent
 from tests.conformance.hash_properties import DEVIATIONS, results
 from transforms.hash_properties import keyed_hash
 from transforms.testing import made, opened, run
