@@ -81,7 +81,9 @@ def _in_part(event: OpenEvent, limits: Limits, seen: Collection[str] | None) -> 
     if event._known:
         text = written_in_part(event._of.properties, event._sent, event._new, seen, event._reading.keys)
     # A longer one may have to be looked at for its keys; and with all of it written it may be short enough.
-    return None if text is None or len(text) > min(limits.event_bytes, limits.keys * KEY_BYTES_MIN) else text
+    if text is None or len(text) > limits.event_bytes or len(text) > limits.keys * KEY_BYTES_MIN:
+        return None
+    return text
 
 
 def _weigh(event: Event, limits: Limits) -> None:

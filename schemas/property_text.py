@@ -76,7 +76,7 @@ def written_in_part(
         places.append((end, end, added if b'"' in text else added[1:]))
     if len(places) == 1:
         start, end, written = places[0]
-        return text[:start] + written + text[end:]
+        return b"".join((text[:start], written, text[end:]))
     return _put_in(text, places) if places else text
 
 
