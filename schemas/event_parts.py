@@ -76,14 +76,16 @@ def rewritten(
     parts: Collection[Part] | Collection[ValuePart],
     change: Callable[[dict[str, Any]], dict[str, Any] | None],
     renamed: Callable[[str], str | None] | None = None,
+    needed: frozenset[str] | None = None,
 ) -> OpenEvent:
     """The event with these parts changed; the same event where `change` answers None for all of them.
 
     `change` answers another dict and leaves the one it got as it is. `renamed` says of a name in `$unset` what it is
-    called now, None if it has to go.
+    called now, None if it has to go. Of properties without any of the `needed`, `change` is not asked.
     """
     result = event
-    if "properties" in parts and (found := change(properties_of(event))) is not None:
+    concerned = "properties" in parts and (needed is None or event._chosen(needed) != {})
+    if concerned and (found := change(properties_of(event))) is not None:
         result = event._with_properties(found)
     given: dict[str, Any] = {}
     if "$set" in parts and (before := event.set) and (found := change(dict(before))) is not None:

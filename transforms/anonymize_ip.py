@@ -97,7 +97,8 @@ class AnonymizeIp(Transform[Config]):
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         bits = self.config.v4_bits if isinstance(address, ipaddress.IPv4Address) else self._v6_bits(address)
-        return str(ipaddress.ip_network((address, bits), strict=False).network_address)
+        gone = address.max_prefixlen - bits
+        return str(type(address)(int(address) >> gone << gone))
 
     def _v6_bits(self, address: ipaddress.IPv6Address) -> int:
         """How many bits stay, of an IPv4 address in it no more than of one by itself."""

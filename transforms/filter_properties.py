@@ -1,5 +1,7 @@
 """Properties that must not be stored leave the event here."""
 
+from collections.abc import Collection
+
 from schemas.event_parts import Part, rewritten
 from schemas.property_paths import GONE, changed, paths_of
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -62,9 +64,14 @@ class FilterProperties(Transform[Config]):
     def open(self) -> None:
         self._paths = paths_of(self.config.properties)
 
+    def reads(self) -> Collection[str] | None:
+        return self._paths.names
+
     def __call__(self, event: OpenEvent) -> Result:
         paths = self._paths
-        return rewritten(event, self.config.parts, lambda content: changed(content, paths, _gone), self._unset)
+        return rewritten(
+            event, self.config.parts, lambda content: changed(content, paths, _gone), self._unset, paths.names
+        )
 
     def _unset(self, name: str) -> str | None:
         below = self._paths.below(name)

@@ -1,6 +1,6 @@
 """Properties get the names that your reports use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from schemas.event_parts import Part, rewritten
@@ -56,10 +56,14 @@ class RenameProperties(Transform[Config]):
 
     def open(self) -> None:
         self._pairs = tuple(self.config.names.items())
+        self._names = frozenset(self.config.names)
         self._keeps = self.config.conflict == "keep"
 
+    def reads(self) -> Collection[str]:
+        return self._names
+
     def __call__(self, event: OpenEvent) -> Result:
-        return rewritten(event, self.config.parts, self._renamed, self._unset)
+        return rewritten(event, self.config.parts, self._renamed, self._unset, self._names)
 
     def _renamed(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
         moves = [(old, new) for old, new in self._pairs if old in content]
