@@ -33,8 +33,10 @@ logger = logging.getLogger(__name__)
 class Queue:
     """Messages of one topic and partition waiting for their block, oldest first."""
 
-    def __init__(self, topic: str, linger_s: float, rows_max: int, bytes_max: int, position: int = 0) -> None:
-        """`position` is the first offset to come."""
+    def __init__(
+        self, topic: str, linger_s: float, rows_max: int, bytes_max: int, position: int = 0, apart_s: float = 0.0
+    ) -> None:
+        """`position` is the first offset to come; after a block the next one is not due before `apart_s`."""
         self.topic = topic
         self.bytes = 0
         self.rows = 0
@@ -43,6 +45,8 @@ class Queue:
         self._bytes_max = bytes_max
         self._waiting: deque[Unpacked] = deque()
         self._since = 0.0
+        self._apart_s = apart_s
+        self._not_before = 0.0
         self._next = position
         self.must_end_at: int | None = None
         """The recorded end of a block that was open at take-over: the next block ends exactly there."""
@@ -70,7 +74,7 @@ class Queue:
             return 0.0 if self._waiting[-1].offset >= self.must_end_at else None
         if self.rows >= self._rows_max or self.bytes >= self._bytes_max:
             return 0.0
-        return max(0.0, self._since + self._linger_s - now_s)
+        return max(0.0, max(self._since + self._linger_s, self._not_before) - now_s)
 
     def cut(self, now_s: float) -> list[Unpacked]:
         """The messages of the next block: to the recorded end, or as many as the limits allow, at least one."""
@@ -89,6 +93,7 @@ class Queue:
         self.bytes -= size
         self.must_end_at = None
         self._since = now_s
+        self._not_before = now_s + self._apart_s
         return block
 
 
@@ -148,7 +153,7 @@ class BlockRunner(Runner):
         self.hop_name = f"deliver-{name}"
         self._destination = destination
         named = settings.topics.named
-        self._rejected, self._accounts = named("events.rejected"), named("accounts")
+        self._events, self._rejected, self._accounts = map(named, ("events.prepared", "events.rejected", "accounts"))
         self.sources = tuple(named(topic) for topic in DELIVERED)
         self.outputs = ()
         self._loops: dict[int, asyncio.Task[None]] = {}
@@ -156,11 +161,18 @@ class BlockRunner(Runner):
 
     def begin_work(self, owned: Owned) -> BlockWork:
         limits = self.settings.deliver
-        lingers = {self._accounts: limits.accounts_linger_ms / 1000}
         queues = {}
         for topic in self.sources:
-            linger_s, position = lingers.get(topic, limits.linger_ms / 1000), owned.counters[topic].position
-            queues[topic] = Queue(topic, linger_s, limits.rows_max, limits.bytes_max, position)
+            linger_ms = limits.accounts_linger_ms if topic == self._accounts else limits.linger_ms
+            apart_ms = 0 if topic == self._events else limits.facts_apart_ms
+            queues[topic] = Queue(
+                topic,
+                linger_ms / 1000,
+                limits.rows_max,
+                limits.bytes_max,
+                owned.counters[topic].position,
+                apart_ms / 1000,
+            )
         work = BlockWork(owned, queues)
         self._loops[owned.partition] = self.spawn(self._run(work))
         return work

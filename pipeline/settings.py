@@ -139,6 +139,9 @@ class Deliver(Section, frozen=True):
 
     linger_ms: NotNegative = 500
     """A block is sent so long after its first message at the latest."""
+    facts_apart_ms: NotNegative = 3_000
+    """Blocks of what is no event (people, mappings, visits, warnings, rejected records) are so far apart in each
+    partition: one costs a destination about what a block of events costs, 20 ms, and there are five kinds of them."""
     accounts_linger_ms: NotNegative = 5_000
     """The same for the accounts table, which nobody watches by the second."""
     rows_max: Positive = 100_000

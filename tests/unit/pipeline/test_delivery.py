@@ -40,6 +40,21 @@ def test_a_block_is_due_after_its_linger_and_at_once_when_it_is_full() -> None:
     assert waiting.due_in(10.2) == 0.0
 
 
+def test_blocks_of_facts_are_apart_after_the_first_and_not_when_they_are_full() -> None:
+    waiting = Queue("t", linger_s=0.5, rows_max=100, bytes_max=10_000, apart_s=3.0)
+    waiting.add(message(0), 10.0)
+    assert waiting.due_in(10.5) == 0.0
+    waiting.cut(10.5)
+
+    waiting.add(message(1), 11.0)
+    assert waiting.due_in(11.5) == 2.0
+    waiting.add(message(2), 13.2)
+    assert waiting.due_in(13.5) == 0.0
+    waiting.cut(13.5)
+    waiting.add(message(3, rows=100), 13.6)
+    assert waiting.due_in(13.6) == 0.0
+
+
 def test_a_block_keeps_to_the_limits_and_always_takes_one_message() -> None:
     waiting = queue(rows=25)
     for offset in range(3):
