@@ -7,7 +7,6 @@ then everything before the round began is let go. What is left holds the whole s
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 
 import msgspec
 
@@ -22,13 +21,15 @@ BEGIN_KEY = b"\x00begin"
 _BUNDLE_KEY = b"\x00bundle"
 _BUNDLE_BYTES = 512 * 1024
 _KEYS_MIN = 50
+_SHARE_BYTES_MIN = 1024 * 1024
+"""A commit takes along no more than it has changed itself, in keys and in bytes, or so much where it changed little."""
 
 
 class Rounds:
     """Which keys a commit writes anew, and what of the log may go. One partition's; pure, it only counts.
 
-    A round begins when the log has grown by `bytes_min`, or by what the state was when it was last written, whichever
-    is more: so the log stays within some four times the state.
+    A round begins when the log has grown by `bytes_min`, or by twice what the state was when it was last written,
+    whichever is more: so the log stays within some six times the state, and every second change takes along a key.
     """
 
     def __init__(self, read: Read, keys: Callable[[], Iterator[bytes]], bytes_min: int) -> None:
@@ -48,24 +49,32 @@ class Rounds:
         """Recovered up to this offset, from `grown` bytes."""
         self.position, self._grown = position, grown
 
-    def share(self, changes: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
+    def share(self, changes: dict[bytes, bytes | None]) -> dict[bytes, bytes | None]:
         """What the commit of these changes writes: them, and keys that are due in this round."""
-        self._grown += sum(map(len, changes)) + sum(len(value) for value in changes.values() if value)
+        size = sum(map(len, changes)) + sum(len(value) for value in changes.values() if value)
+        self._grown += size
         if self._left is None:
-            if self._grown < max(self._bytes_min, self._written):
-                return dict(changes)
+            if self._grown < max(self._bytes_min, 2 * self._written):
+                return changes
             self._left, self._since = self._keys(), self.position
             self._grown = self._written = 0
-        share: dict[bytes, bytes | None] = {}
-        count = max(_KEYS_MIN, len(changes))
-        due = list(islice(self._left, count))
-        for key in due:
+        share = changes.copy()
+        room = max(_SHARE_BYTES_MIN, size)
+        self._is_done = True
+        for taken, key in enumerate(self._left, 1):
             value = None if key in changes or key.startswith(b"\x00") else self._read(key)
             if value is not None:
                 share[key] = value
                 self._written += len(key) + len(value)
-        self._is_done = len(due) < count
-        return share | dict(changes)
+                room -= len(key) + len(value)
+            if room <= 0 or taken >= max(_KEYS_MIN, len(changes)):
+                self._is_done = False
+                break
+        return share
+
+    def wrote(self, size: int) -> None:
+        """The commit wrote so many bytes beside the state: its record."""
+        self._grown += size
 
     def committed(self, position: int) -> int | None:
         """The commit is in the log, which ends here now. The offset before which nothing is needed any more, if new."""
@@ -108,7 +117,7 @@ def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *,
     pending: dict[bytes, bytes | None] = {}
     size = 0
     for batch, position in batches:
-        for key, value in zip(batch.keys, batch.values, strict=True):
+        for offset, key, value in zip(batch.offsets, batch.keys, batch.values, strict=True):
             size += len(value or b"")
             if key == BEGIN_KEY:
                 if not isolated:
@@ -120,7 +129,8 @@ def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *,
                 continue
             pending[key] = value
             if not isolated and key == COMMIT_KEY:
-                store.apply(pending, position)
+                # The rest of the batch may belong to a transaction of which more is to come.
+                store.apply(pending, offset + 1)
                 pending = {}
         if isolated:
             store.apply(pending, position)

@@ -139,9 +139,11 @@ def as_batch(topic: str, topic_id: bytes, partition: int, messages: list[Message
 
 
 def read_to_end(
-    settings: Settings, starts: Mapping[Place, int], topic_ids: Mapping[str, bytes]
+    settings: Settings, starts: Mapping[Place, int], topic_ids: Mapping[str, bytes], from_there: bool = False
 ) -> Iterator[tuple[RawBatch, int]]:
     """All committed records from the starts to the logs' ends at the time of the call, with the offset after each.
+
+    A log that begins behind its start is read from its beginning, or raises LogChanged where `from_there` is asked.
 
     The end is compared with the consumer's position: the end offset counts control records, which are never
     delivered, so waiting for the last record would wait for ever.
@@ -152,6 +154,8 @@ def read_to_end(
         positions: dict[Place, int] = {}
         for (topic, partition), start in starts.items():
             low, high = reader.end(topic, partition)
+            if from_there and start < low:
+                raise LogChanged(f"{topic}, partition {partition}: it begins at {low} by now, not at {start}")
             if high > max(start, low):
                 ends[(topic, partition)] = high
                 positions[(topic, partition)] = max(start, low)

@@ -87,5 +87,6 @@ class IntervalRunner(Runner):
             if before is not None:
                 not_needed[work.owned.state_topic, work.owned.partition] = before
         if not_needed:
-            self.spawn(self.in_thread(cut_logs, self.settings, not_needed))
+            # Waited for: whoever opens the partition next should find the log as it stays.
+            await self.in_thread(cut_logs, self.settings, not_needed)
         self.weigh()

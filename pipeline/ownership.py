@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 
 from pipeline.accounts import Account, LogCounters, encode_account
-from pipeline.changelog import BEGIN_KEY, COMMIT_KEY, Rounds, bundle_key, bundles, restore
-from pipeline.consumer import Place, log_end, read_to_end
+from pipeline.catch_up import catch_up
+from pipeline.changelog import BEGIN_KEY, COMMIT_KEY, Rounds, bundle_key, bundles
+from pipeline.consumer import Place, log_end
 from pipeline.producer import Outgoing, Transactor
 from pipeline.settings import Settings
 from pipeline.stores import MemoryStore, PartitionStore, RocksStore, over
+from pipeline.topics import KEEPING_STATE
 
 __all__ = ["CommitRecord", "Logs", "OpenBlock", "Owned"]
 
@@ -55,17 +57,13 @@ class Owned:
         self._transactor = Transactor(settings, hop, partition)
         self._store = _store(settings, hop, partition, logs[self.state_topic])
         self.overlay = over(self._store)
+        self._is_cut = hop in KEEPING_STATE and not settings.broker.embedded
         self._rounds = Rounds(self.overlay.get, self._store.keys, settings.store.rewrite_after_bytes)
 
     def open(self) -> None:
         """Fence the previous owner, read the state to its end, and find the positions. Raises Fenced."""
         self._transactor.open()
-        place = (self.state_topic, self.partition)
-        low, _ = log_end(self.settings, *place)
-        if self._store.position() < low:
-            self._store.clear()  # what it lacks has been let go: all there is stands behind
-        batches = read_to_end(self.settings, {place: self._store.position()}, self.logs)
-        size = restore(self._store, batches, isolated=not self.settings.broker.embedded)
+        size = catch_up(self.settings, self._store, (self.state_topic, self.partition), self.logs)
         self._rounds.start(self._store.position(), size)
         self._read_commit_record()
 
@@ -81,10 +79,10 @@ class Owned:
     def freeze(self) -> dict[bytes, bytes | None]:
         """The state that the next transaction writes: what has changed since the last, and what is due to be rewritten.
 
-        The embedded broker cannot let go of a log's beginning: there, nothing is rewritten.
+        The embedded broker cannot let go of a log's beginning, other hops' logs are compacted: there, nothing is due.
         """
         changes = self.overlay.freeze()
-        return changes if self.settings.broker.embedded else self._rounds.share(changes)
+        return self._rounds.share(changes) if self._is_cut else changes
 
     def settle(self, end: int) -> int | None:
         """The frozen state is committed. The offset before which nothing in the changelog is needed, if that is new."""
@@ -113,6 +111,7 @@ class Owned:
             messages.append(Outgoing(self.state_topic, self.partition, b"", BEGIN_KEY))
         content = msgspec.json.encode(record)
         commit = Outgoing(self.state_topic, self.partition, content, COMMIT_KEY)
+        self._rounds.wrote(len(content))
         end = self._transactor.commit([*messages, *bundled], commit)
         # A store on disk goes on from behind this commit: it must hold the commit record that stood before it.
         self.overlay.also(COMMIT_KEY, content)

@@ -6,17 +6,20 @@ only those that mention the id are held, so that the size of a project is a matt
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from pipeline.changelog import COMMIT_KEY, restore
+from pipeline.catch_up import catch_up
+from pipeline.changelog import COMMIT_KEY
 from pipeline.component_records import Books, Read
 from pipeline.components import Component, Refused, apply_block, component_of
-from pipeline.consumer import log_end, read_to_end
+from pipeline.consumer import read_to_end
 from pipeline.facts import claims_key
 from pipeline.identity import IdentityRules
+from pipeline.large_values import in_parts
 from pipeline.ownership import CommitRecord
 from pipeline.person_page import Profile, Visit
 from pipeline.person_report import ToldWarning, told_moment
@@ -98,7 +101,8 @@ class Mentioned(MemoryStore):
                 wanted[key] = value
             elif key.startswith(self._components):
                 # A component's record names its ids as they are: whoever is not in it byte for byte is no member.
-                wanted[key] = value if value is not None and self._needle in value else None
+                is_about = value is not None and (self._needle in value or in_parts(key, value))
+                wanted[key] = value if is_about else None
             elif self._person is not None and key.startswith(self._ids):
                 self._compare(key[len(self._ids) :].decode())
         super().apply(wanted, position)
@@ -159,13 +163,7 @@ class IdentityState:
         return sum(check_headers(dict(headers or ()))[0] for batch, _ in batches for headers in batch.headers)
 
     def _catch_up(self, tell: Tell) -> None:
-        low, end = log_end(self._settings, self._topic, self.partition)
-        if self._store.position() < low:
-            self._store.clear()  # what it has not read yet has been let go: all there is stands behind
-        start = self._store.position()
-        batches = read_to_end(self._settings, {(self._topic, self.partition): start}, self._logs)
-        told = _told(batches, max(start, low), end, tell)
-        restore(self._store, told, isolated=not self._settings.broker.embedded)
+        catch_up(self._settings, self._store, (self._topic, self.partition), self._logs, partial(_told, tell=tell))
 
     def _position(self) -> int:
         found = self._store.get(COMMIT_KEY)

@@ -91,6 +91,8 @@ class RocksStore:
     def __init__(self, folder: Path, log: bytes) -> None:
         self._folder = folder
         self._log = log
+        # What was set aside by a `clear` that a kill cut short.
+        shutil.rmtree(_set_aside(folder), ignore_errors=True)
         self._database = _open(folder)
         if self._database.get(_LOG_KEY) != log:
             self.clear()
@@ -124,12 +126,19 @@ class RocksStore:
 
     def clear(self) -> None:
         self._database.close()
-        shutil.rmtree(self._folder)
+        # Half removed it could not be opened any more, by anybody: moved away it is gone at once.
+        shutil.rmtree(_set_aside(self._folder), ignore_errors=True)
+        self._folder.rename(_set_aside(self._folder))
+        shutil.rmtree(_set_aside(self._folder))
         self._database = _open(self._folder)
         self._database.put(_LOG_KEY, self._log)
 
     def close(self) -> None:
         self._database.close()
+
+
+def _set_aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.removed")
 
 
 def _open(folder: Path) -> Any:

@@ -16,6 +16,7 @@ from schemas.outcomes import Retry
 
 __all__ = [
     "DELIVERED",
+    "KEEPING_STATE",
     "TopicPlan",
     "FoundTopic",
     "catalogue",
@@ -38,6 +39,8 @@ DELIVERED = (
     "accounts",
 )
 """What a destination may be given, without the installation's prefix."""
+KEEPING_STATE = ("resolve", "identify", "people")
+"""Hops whose changelog holds more than the record of their last commit: it is cut, not compacted."""
 _DAY_MS = 24 * 3600 * 1000
 _MIB = 1024 * 1024
 _clients: dict[str, AdminClient] = {}
@@ -97,7 +100,7 @@ def catalogue(settings: Settings) -> list[TopicPlan]:
         TopicPlan(named("ingestion.warnings"), count, "what was refused of events that went on, in batches"),
         TopicPlan(named("accounts"), count, "counters of every commit", compacted=True),
     ]
-    for hop in ("resolve", "identify", "people"):
+    for hop in KEEPING_STATE:
         plans.append(TopicPlan(f"{settings.app}-{hop}-state", count, f"state of {hop}, cut by itself", retention_ms=-1))
     # These keep nothing but the record of their last commit.
     plans.append(_compacted_state(settings, "accept", "raw_partitions"))
@@ -172,17 +175,17 @@ def cut_logs(settings: Settings, before: Mapping[tuple[str, int], int]) -> None:
     Where that fails the log is longer than needed, and whoever reads it reads more: that is said, and nothing else.
     """
     asked = [TopicPartition(topic, partition, offset) for (topic, partition), offset in before.items()]
-    try:
-        for future in _admin(settings).delete_records(asked, request_timeout=10).values():
+    for place, future in _admin(settings).delete_records(asked, request_timeout=10).items():
+        try:
             future.result(15)
-    except KafkaException as problem:
-        names = ", ".join(sorted({topic for topic, _ in before}))
-        logger.warning(
-            "the broker does not cut %s, which grows: %s. Allow the user of section broker to delete from it, and see "
-            "that its cleanup.policy is delete.",
-            names,
-            problem.args[0],
-        )
+        except (KafkaException, TimeoutError) as problem:
+            logger.warning(
+                "the broker does not cut %s, partition %d, which grows: %s. Allow the user of section broker to delete "
+                "from it, and see that its cleanup.policy is delete.",
+                place.topic,
+                place.partition,
+                problem,
+            )
 
 
 def _hex(topic_id: Any) -> str:

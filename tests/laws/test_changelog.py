@@ -2,12 +2,16 @@
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import changelog
 from pipeline.changelog import COMMIT_KEY, Rounds, bundle_key, bundles, restore
-from pipeline.stores import Changes, MemoryStore, over
+from pipeline.stores import Changes, MemoryStore, RocksStore, over
 from schemas.record import RawBatch
 
 Record = tuple[bytes, bytes]
@@ -38,9 +42,11 @@ class Log:
 class Worker:
     """Owns the partition until it is replaced."""
 
-    def __init__(self, log: Log, bytes_min: int) -> None:
-        self.log, self.store = log, MemoryStore()
-        size = restore(self.store, log.batches(0), isolated=True)
+    def __init__(self, log: Log, bytes_min: int, store: MemoryStore | RocksStore | None = None) -> None:
+        self.log, self.store = log, store or MemoryStore()
+        if self.store.position() < log.low:
+            self.store.clear()
+        size = restore(self.store, log.batches(self.store.position()), isolated=True)
         self.overlay = over(self.store)
         self.rounds = Rounds(self.overlay.get, self.store.keys, bytes_min)
         self.rounds.start(log.end, size)
@@ -51,6 +57,7 @@ class Worker:
         for number, bundle in enumerate(bundles(written, bytes_max=20)):
             self.log.records.append((bundle_key(self.rounds.position, number), bundle))
         self.log.records.append((COMMIT_KEY, b"{}"))
+        self.rounds.wrote(2)
         self.overlay.committed(self.log.end)
         return self.rounds.committed(self.log.end)
 
@@ -71,11 +78,77 @@ def run(found: list[dict[bytes, bytes | None]], bytes_min: int, chance: Callable
     return log, cuts
 
 
-@given(commits, st.integers(1, 200), st.randoms(use_true_random=False))
+@contextmanager
+def keys_at_least(count: int) -> Iterator[None]:
+    """Few, so that a round takes several commits."""
+    before, changelog._KEYS_MIN = changelog._KEYS_MIN, count
+    try:
+        yield
+    finally:
+        changelog._KEYS_MIN = before
+
+
+@given(commits, st.integers(1, 200), st.integers(1, 40), st.randoms(use_true_random=False))
 def test_whatever_was_let_go_the_rest_restores_the_state(
-    found: list[dict[bytes, bytes | None]], bytes_min: int, chance: random.Random
+    found: list[dict[bytes, bytes | None]], bytes_min: int, keys_min: int, chance: random.Random
 ) -> None:
-    run(found, bytes_min, chance.random)
+    with keys_at_least(keys_min):
+        run(found, bytes_min, chance.random)
+
+
+def test_rounds_last_for_several_commits_and_end() -> None:
+    found = [{b"k%d" % (number % 30): b"v%d" % number} for number in range(200)]
+    with keys_at_least(1):
+        log, cuts = run(found, 50, lambda: 0.5)
+
+    assert cuts > 1
+    assert log.low > 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_folders_on_disk_that_were_away_are_right_again(tmp_path: Path, seed: int) -> None:
+    chance, log, state = random.Random(seed), Log(), {}
+    late: list[int] = []
+    for turn in range(12):
+        folder = tmp_path / str(chance.randrange(2))
+        with keys_at_least(chance.randint(1, 20)):
+            worker = Worker(log, 60, RocksStore(folder, b"log"))
+            for _ in range(chance.randint(1, 25)):
+                value = chance.choice([None, b"%d" % turn, b"x" * 9])
+                changes = {b"k%d" % chance.randrange(25): value}
+                before = worker.commit(changes)
+                state = {key: one for key, one in {**state, **changes}.items() if one is not None}
+                late += [before] if before is not None else []
+                if late and chance.random() < 0.3:  # it may be a fenced worker that cuts, long after
+                    log.cut(max(log.low, late.pop(0)))
+            found = {key: value for key, value in worker.store.items() if key != COMMIT_KEY}
+            worker.rounds.close()
+            worker.store.close()
+        assert found == state
+
+
+def test_a_commit_takes_along_no_more_bytes_than_it_has_changed_or_a_megabyte() -> None:
+    store = MemoryStore()
+    store.apply({b"v%d" % number: b"x" * 60_000 for number in range(200)}, 1)
+    rounds = Rounds(store.get, store.keys, 1)
+
+    share = rounds.share({b"d%d" % number: b"small" for number in range(4_000)})
+
+    assert sum(len(value or b"") for value in share.values()) < 1_200_000
+    assert rounds.committed(9) is None
+
+
+def test_records_of_commits_count_as_what_the_log_has_grown_by() -> None:
+    store = MemoryStore()
+    store.apply({b"a": b"1"}, 1)
+    rounds = Rounds(store.get, store.keys, 10_000)
+    cuts = []
+    for number in range(20):
+        rounds.share({b"a": b"%d" % number})
+        rounds.wrote(3_000)
+        cuts += [number] if rounds.committed(10 * number) is not None else []
+
+    assert cuts[0] == 4
 
 
 def test_the_log_stays_within_some_times_the_state() -> None:
@@ -89,7 +162,7 @@ def test_the_log_stays_within_some_times_the_state() -> None:
         longest = max(longest, sum(len(value) for _, value in log.records))
 
     assert log.low > 0
-    assert longest < 5 * 1000 * 120
+    assert longest < 6 * 1000 * 120
 
 
 def test_a_removed_key_does_not_come_back_when_it_was_due_to_be_written_anew() -> None:

@@ -52,6 +52,17 @@ def test_a_transaction_may_be_cut_by_batches_anywhere() -> None:
         assert restored(records[:at], records[at:], isolated=False) == {b"a": b"1", b"b": b"2", COMMIT_KEY: b"1"}
 
 
+def test_a_store_has_read_up_to_the_commit_record_and_not_what_stands_behind_it() -> None:
+    store = MemoryStore()
+    records: list[Record] = [(BEGIN_KEY, b""), (b"a", b"1"), (COMMIT_KEY, b"1"), (BEGIN_KEY, b""), (b"b", b"2")]
+
+    restore(store, changelog(records), isolated=False)
+    assert store.position() == 3
+    restore(store, [(RawBatch("state", b"", 0, [5], [0], [b"2"], [COMMIT_KEY], [None]), 6)], isolated=False)
+
+    assert store.position() == 6
+
+
 def test_bundled_keys_are_restored_like_single_ones() -> None:
     changes = {b"a": b"1", b"large": b"x" * 50, b"gone": None, b"\xff\x00": b""}
     found = list(bundles(changes, bytes_max=10))

@@ -46,6 +46,20 @@ def test_a_store_on_disk_of_another_changelog_is_emptied(tmp_path: Path) -> None
     assert (other.get(b"a"), other.position()) == (None, 0)
 
 
+def test_a_folder_that_was_being_emptied_when_the_worker_was_killed_opens_empty(tmp_path: Path) -> None:
+    first = RocksStore(tmp_path / "0", b"log")
+    first.apply({b"a": b"1"}, 7)
+    first.close()
+    (tmp_path / "0").rename(tmp_path / "0.removed")
+    next((tmp_path / "0.removed").glob("MANIFEST*")).unlink()
+
+    again = RocksStore(tmp_path / "0", b"log")
+    assert (again.get(b"a"), again.position()) == (None, 0)
+    again.apply({b"b": b"1"}, 3)
+    again.clear()
+    assert (again.get(b"b"), again.position()) == (None, 0)
+
+
 def test_changes_are_seen_at_once_and_stored_only_when_committed(opened: PartitionStore) -> None:
     overlay = Overlay(opened)
     overlay.update({b"a": b"1"})

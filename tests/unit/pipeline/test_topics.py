@@ -1,12 +1,15 @@
 """The topics as they must exist, and what is said when they do not."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from pipeline import topics
 from pipeline.settings import Broker, DestinationEntry, Settings, Topics
-from pipeline.topics import FoundTopic, catalogue, deviations
+from pipeline.topics import FoundTopic, catalogue, cut_logs, deviations
 
 SMALL = Settings(topics=Topics(raw_partitions=3, partitions=2, prefix="a."))
 
@@ -66,6 +69,26 @@ def test_a_missing_topic_and_a_wrong_size_are_told_with_the_remedy() -> None:
         "a.accounts does not exist: create it with headrace topics create",
         "headrace-accept-state has 5 partitions, configured are 3: set topics.raw_partitions to 5",
     ]
+
+
+def test_every_partition_that_is_not_cut_is_told_and_none_stops_the_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    futures: dict[Any, Future[None]] = {}
+
+    def delete_records(asked: list[Any], **_options: Any) -> dict[Any, Future[None]]:
+        ends: list[BaseException | None] = [KafkaException(KafkaError(44)), None, TimeoutError()]
+        for place, problem in zip(asked, ends, strict=True):
+            futures[place] = Future()
+            futures[place].set_exception(problem) if problem else futures[place].set_result(None)
+        return futures
+
+    monkeypatch.setattr(topics, "_admin", lambda _: SimpleNamespace(delete_records=delete_records))
+
+    cut_logs(SMALL, dict.fromkeys([("state", 0), ("state", 1), ("state", 2)], 5))
+
+    told = [record.getMessage() for record in caplog.records]
+    assert ["partition 0" in told[0], "partition 2" in told[1], len(told)] == [True, True, 2]
 
 
 def test_all_threads_ask_a_cluster_through_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
