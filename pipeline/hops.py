@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.accept import AcceptRules
 from pipeline.claims import IdentifyRules
+from pipeline.columns import integers
 from pipeline.fuses import Fuses
 from pipeline.known import KnownRules
 from pipeline.log_batch import LogBatch
@@ -139,12 +140,15 @@ class ResolveHop:
             partitions=settings.topics.partitions,
         )
         self._sweeps: dict[int, Sweep] = {}
+        self._received_s: dict[int, int] = {}
+        """By partition: when the newest of its events was received."""
         self.tallies: Mapping[str, Tally] = {}
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.output_log = logs[self.output].hex()
         self.beside_logs = {topic: logs[name].hex() for topic, name in self._beside.items()}
         self._sweeps.clear()
+        self._received_s.clear()
 
     def lacks(self, batch: RawBatch) -> bool:
         return False
@@ -155,6 +159,8 @@ class ResolveHop:
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
         for rows in opened(batch):
             if batch.topic == self._accepted:
+                newest = int(integers(rows.rows.column("received_at")).max(initial=0)) // 1_000_000
+                self._received_s[batch.partition] = max(newest, self._received_s.get(batch.partition, 0))
                 yield resolve(rows, read, self._rules)
             elif batch.topic == self._mappings:
                 yield rename(rows, read, self._rules)
@@ -162,9 +168,12 @@ class ResolveHop:
                 yield describe(rows, read)
 
     def tend(self, owned: Owned, batch: RawBatch) -> None:
-        """Forget a few expired uuids; the time is the newest record's own."""
+        """Forget a few expired uuids. The time is that of the events' own receipt, which may be long ago."""
+        received_s = self._received_s.get(owned.partition)
+        if received_s is None:
+            return
         sweep = self._sweeps.setdefault(owned.partition, Sweep(self._rules.known.dedup))
-        oldest_s = max(batch.timestamps) // 1000 - self._rules.known.dedup.window_s
+        oldest_s = min(received_s, max(batch.timestamps) // 1000) - self._rules.known.dedup.window_s
         owned.overlay.update(sweep.step(owned.store.items, owned.overlay.get, oldest_s))
 
     def close(self) -> None:

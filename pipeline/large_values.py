@@ -6,7 +6,7 @@ many there are, behind a byte that no value of ours begins with.
 
 from collections.abc import Callable
 
-__all__ = ["PART_BYTES", "opened", "put"]
+__all__ = ["PART_BYTES", "in_parts", "opened", "put"]
 
 Read = Callable[[bytes], bytes | None]
 
@@ -36,6 +36,11 @@ def put(changes: dict[bytes, bytes | None], key: bytes, stored: bytes | None, va
             changes[_part(key, number)] = value[number * PART_BYTES : (number + 1) * PART_BYTES]
     for number in range(now, before):
         changes[_part(key, number)] = None
+
+
+def in_parts(key: bytes, stored: bytes) -> bool:
+    """Whether this is one of several keys that hold a value together."""
+    return stored.startswith(_PARTS) or b"\x00" in key
 
 
 def _count(value: bytes) -> int:

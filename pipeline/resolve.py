@@ -105,7 +105,9 @@ def with_properties(found: Keyed, known: Learned, state: State, rules: PeopleRul
     rows = found.rows
     lengths = [pa.compute.binary_length(rows.column(name)).to_numpy(zero_copy_only=False) for name in _SETTING]
     setting = set(numpy.flatnonzero(sum(lengths)).tolist())
-    concerned = sorted(setting.union(numpy.flatnonzero(known.described).tolist()))
+    said = {found.keys[row] for row in setting}
+    behind = [row for row, key in enumerate(found.keys) if key in said] if said else []
+    concerned = sorted({*behind, *numpy.flatnonzero(known.described).tolist()})
     about = [row for row in concerned if not (row in found.marks and found.marks[row].personless)]
     return describe([(row, found.keys[row]) for row in about], _said(rows, setting.intersection(about)), state, rules)
 

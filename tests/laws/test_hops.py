@@ -196,6 +196,18 @@ def resolved(batches: list[pa.RecordBatch], state: State) -> list[bytes]:
     return moved
 
 
+def test_an_event_behind_a_set_in_the_same_batch_carries_it() -> None:
+    setting = b'{"token":"phc_1","event":"e","distinct_id":"ada","$set":{"plan":"pro"},"uuid":"%b"}'
+    values = [raw("ada", 1), setting % b"00000000-0000-4000-8000-000000000001", raw("ada", 2)]
+    rows = one_batch(values)
+
+    outcome = resolve(LogBatch.joined(b"A" * 16, 0, [(0, rows)]), {}.get, RESOLVE)
+
+    [(_, moved)] = outcome.moved
+    carried = moved.column("person_properties").to_pylist()
+    assert carried == [b"", b'{"plan":"pro"}', b'{"plan":"pro"}']
+
+
 def one_batch(values: list[bytes]) -> pa.RecordBatch:
     pieces = [rows for _, rows in accept(batch_of(list(values)), RULES).moved]
     return pa.concat_batches(pieces) if pieces else pa.record_batch([[] for _ in ACCEPTED], schema=ACCEPTED)

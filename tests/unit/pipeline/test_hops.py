@@ -2,11 +2,21 @@
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from pipeline.hops import AcceptHop
+from pipeline.dedupe import EMPTY
+from pipeline.hops import AcceptHop, ResolveHop
+from pipeline.known_value import read_value
 from pipeline.settings import Settings, Store, TransformEntry
+from pipeline.stores import MemoryStore, over
+from schemas.batches import ACCEPTED, batch_headers, to_wire
+from schemas.record import RawBatch
+
+DAY_US = 24 * 3600 * 1_000_000
 
 PLUGIN = '''
 from pathlib import Path
@@ -47,6 +57,38 @@ def hop(folder: Path, words: str) -> AcceptHop:
         TransformEntry(use="note_end", name=word, config={"file": str(file), "word": word}) for word in words.split()
     ]
     return AcceptHop(Settings(plugins=[str(plugin)], transforms=entries, store=Store(path=str(folder))))
+
+
+def test_what_was_received_long_ago_is_remembered_for_a_window_of_its_own_time() -> None:
+    """A backlog of days: the records are new, their events were received before."""
+    settings = Settings()
+    resolve = ResolveHop(settings)
+    resolve.bind(dict.fromkeys((resolve.output, *resolve.beside), bytes(16)))
+    store = MemoryStore()
+    owned: Any = SimpleNamespace(partition=0, overlay=over(store), store=store)
+    now_ms = 1_790_000_000_000
+
+    for day in range(4):
+        rows = accepted_rows(f"id-{day}", received_us=now_ms * 1_000 - (10 - day) * DAY_US)
+        headers = [batch_headers(rows)]
+        batch = RawBatch("events.accepted", bytes(16), 0, [day], [now_ms], [to_wire(rows)], [None], headers)
+        for outcome in resolve.outcomes(batch, owned.overlay.get):
+            owned.overlay.update(outcome.changes)
+        resolve.tend(owned, batch)
+
+    remembered = [name for name in range(4) if read_value(store.get(b"d1:id-%d" % name) or b"").recent != EMPTY]
+    assert remembered == [2, 3]
+
+
+def accepted_rows(distinct_id: str, received_us: int) -> pa.RecordBatch:
+    """One event."""
+    row: dict[str, Any] = {
+        "uuid": distinct_id.encode().ljust(16), "project": 1, "event": "e", "distinct_id": distinct_id,
+        "timestamp": received_us, "received_at": received_us, "properties": b"{}", "historical": False,
+        "source_log": bytes(16), "source_partition": 0, "source_offset": 0,
+    }  # fmt: skip
+    empty = {"set": b"", "set_once": b"", "unset": b"", "marks": b"", "transforms_applied": "", "transforms_failed": ""}
+    return pa.RecordBatch.from_pylist([row | empty], schema=ACCEPTED)
 
 
 def test_accept_closes_its_transformations_in_their_order(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.binding import format_bind_value
 
+from pipeline import large_values
 from pipeline.accounts import Account, LogAccount
 from pipeline.changelog import COMMIT_KEY, bundles, restore
 from pipeline.component_records import Books
@@ -85,6 +86,16 @@ def test_components_that_do_not_mention_the_id_are_not_held() -> None:
     store = read_by(Mentioned(1, "tablet"), family())
 
     assert sorted(key for key, _ in store.items()) == [b"i1:cada", b"i1:dtablet"]
+
+
+def test_a_component_that_is_kept_in_parts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_values, "PART_BYTES", 40)
+    log = Changelog().claim(*(claim("ada", f"device-{number}", number) for number in range(20)))
+
+    store = read_by(Mentioned(1, "device-3"), log)
+
+    assert component_of(1, "device-3", store.get) == component_of(1, "device-3", log.state.get)
+    assert len(component_of(1, "device-3", store.get).ids) == 21  # type: ignore[union-attr]
 
 
 def test_another_project_is_not_held() -> None:
