@@ -14,12 +14,12 @@ from pipeline.outcome import Read
 from pipeline.stores import PartitionStore
 from schemas.record import RawBatch
 
-__all__ = ["BEGIN_KEY", "COMMIT_KEY", "Rounds", "bundle_key", "bundles", "restore"]
+__all__ = ["BEGIN_KEY", "COMMIT_KEY", "Rounds", "bundle_key", "bundles", "restore", "size_of"]
 
 COMMIT_KEY = b"\x00commit"
 BEGIN_KEY = b"\x00begin"
 _BUNDLE_KEY = b"\x00bundle"
-_BUNDLE_BYTES = 512 * 1024
+_BUNDLE_BYTES = 1024 * 1024
 _KEYS_MIN = 50
 _SHARE_BYTES_MIN = 1024 * 1024
 """A commit takes along no more than it has changed itself, in keys and in bytes, or so much where it changed little."""
@@ -51,7 +51,7 @@ class Rounds:
 
     def share(self, changes: dict[bytes, bytes | None]) -> dict[bytes, bytes | None]:
         """What the commit of these changes writes: them, and keys that are due in this round."""
-        size = sum(map(len, changes)) + sum(len(value) for value in changes.values() if value)
+        size = size_of(changes)
         self._grown += size
         if self._left is None:
             if self._grown < max(self._bytes_min, 2 * self._written):
@@ -89,6 +89,11 @@ class Rounds:
         self._left = None
 
 
+def size_of(changes: Mapping[bytes, bytes | None]) -> int:
+    """Bytes of the keys and the values."""
+    return sum(map(len, changes)) + sum(map(len, filter(None, changes.values())))
+
+
 def bundle_key(position: int, number: int) -> bytes:
     """Of a bundle in the commit that begins at this offset: no two are alike, lest a broker compacts them after all."""
     return b"%s:%d:%d" % (_BUNDLE_KEY, position, number)
@@ -96,6 +101,10 @@ def bundle_key(position: int, number: int) -> bytes:
 
 def bundles(changes: Mapping[bytes, bytes | None], bytes_max: int = _BUNDLE_BYTES) -> Iterator[bytes]:
     """Changed keys in records of about `bytes_max`; one that is larger stands alone."""
+    if size_of(changes) <= bytes_max:
+        if changes:
+            yield msgspec.msgpack.encode(changes)
+        return
     part: dict[bytes, bytes | None] = {}
     size = 0
     for key, value in changes.items():
