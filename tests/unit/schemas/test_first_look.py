@@ -1,9 +1,13 @@
 """A first look lets nothing by that a limit forbids, and sees what few records have."""
 
+from uuid import UUID
+
 import pytest
 
+from schemas.decoding import decode
 from schemas.first_look import looked_at
 from schemas.limits import Limits
+from tests.unit.schemas.decoded import batch_of, context, decode_one
 
 DEEP = Limits(depth=4)
 PLAIN = b'{"token":"t"}'
@@ -15,6 +19,28 @@ def test_more_brackets_than_the_depth_are_odd_wherever_the_line_begins(before: i
     looks = looked_at([b"x" * before, brackets, PLAIN], DEEP)
 
     assert 1 in looks.odd
+
+
+@pytest.mark.parametrize("before", range(9))
+def test_brackets_of_the_neighbors_are_not_counted(before: int) -> None:
+    lines = [b"[" * 4, b"x" * before + b"[" * 4, b"{" * 4]
+
+    assert looked_at(lines, DEEP).odd == set()
+
+
+@pytest.mark.parametrize("before", range(8))
+def test_how_an_event_is_spelled_does_not_depend_on_its_neighbors(before: int) -> None:
+    depth = Limits().depth
+    start = (
+        b'{"token":"phc_1","event":"e","distinct_id":"d","uuid":"%s","properties":{ "n": 1.0000000000000000000000001'
+    )
+    start = b" " * before + start % str(UUID(int=1)).encode() + b', "a": "'
+    lines = [start + b"[" * count + b'" }}' for count in range(depth - 8, depth + 2)]
+    lines = [*lines, *reversed(lines)] * 3
+
+    together = decode(batch_of([*lines]), context())
+
+    assert together == [decode_one(line) for line in lines]
 
 
 def test_brackets_of_many_long_lines_are_not_added_up() -> None:
