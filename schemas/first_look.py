@@ -51,6 +51,8 @@ class Looks(msgspec.Struct, frozen=True):
 
 def looked_at(lines: Sequence[bytes], limits: Limits) -> Looks:
     """Look at all lines: together it costs a third of what it does one by one, and the same is seen in each."""
+    if not lines:
+        return Looks(set(), {}, [])
     text = b"\n".join([*lines, _PADDING])
     ends = numpy.cumsum(numpy.fromiter(map(len, lines), numpy.int64, len(lines)) + 1)
     codes = numpy.frombuffer(text, numpy.uint8)

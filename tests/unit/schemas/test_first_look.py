@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from schemas.decoding import decode
-from schemas.first_look import looked_at
+from schemas.first_look import Looks, looked_at
 from schemas.limits import Limits
 from tests.unit.schemas.decoded import batch_of, context, decode_one
 
@@ -70,5 +70,6 @@ def test_sets_are_counted_and_marks_noted_line_by_line_in_their_order() -> None:
 
 
 def test_no_lines_and_empty_lines_are_nothing() -> None:
+    assert looked_at([], DEEP) == Looks(set(), {}, [])
     assert looked_at([b""], DEEP).odd == set()
     assert looked_at([b"", PLAIN, b""], DEEP).odd == set()
