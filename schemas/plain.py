@@ -169,7 +169,8 @@ def _events(
     """Every rule that is left, for all records together: one by one they cost four times as much."""
     places = numpy.array(found.places, numpy.int64)
     project = projects_of(found.tokens, projects)
-    received = numpy.array(batch.timestamps, numpy.int64)[places] * 1000
+    # What is out of range stays out of it: without the clip it may wrap around into it.
+    received = numpy.array(batch.timestamps, numpy.int64)[places].clip(-1, END_US // 1000) * 1000
     sent = micros_of(found.timestamps, received)
     uuids, good = uuids_of(batch, found.uuids, found.places)
     text = b"".join(found.properties)

@@ -94,7 +94,10 @@ def test_a_receipt_that_is_none_is_not_believed(now: Any) -> None:
     assert event(call).received_at == RECEIVED_MS * 1000
 
 
-@pytest.mark.parametrize("timestamp_ms", [-1, 9_300_000_000_000])
+UNUSABLE_MS = [-1, 9_214_646_400_000, 9_300_000_000_000, 18_446_744_073_709_552, (1 << 63) - 1, -(1 << 63)]
+
+
+@pytest.mark.parametrize("timestamp_ms", UNUSABLE_MS)
 @pytest.mark.parametrize("way", [bytes, carefully])
 def test_a_record_without_a_usable_timestamp_of_its_own_is_refused(way: Any, timestamp_ms: int) -> None:
     batch = msgspec.structs.replace(batch_of([way(with_properties(b"{}"))]), timestamps=[timestamp_ms])
