@@ -38,7 +38,7 @@ def sort_out(records: RawBatch, changed: Transformed, rules: AcceptRules) -> Out
     parts: list[tuple[NDArray[numpy.int64], EventColumns]] = []
     others: Iterable[tuple[int, Verdict]] = enumerate(verdicts)
     if isinstance(verdicts, Decoded):
-        parts, others = [(verdicts.places, verdicts.plain)], sorted(verdicts.others.items())
+        parts, others = [(verdicts.places, verdicts.plain)], verdicts.others.items()
     rejected: list[tuple[int, Rejected]] = []
     dropped: list[Dropped] = []
     moved: list[tuple[int, Event]] = []

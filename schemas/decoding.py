@@ -45,7 +45,7 @@ class Decoded(Sequence[Event | Rejected]):
         """Of the plain records in their batch, in their order."""
         self.plain = plain
         self.others = others
-        """By their places: what is not plain."""
+        """By their places, in their order: what is not plain."""
         self._made: list[Event | Rejected] = []
 
     def __len__(self) -> int:
@@ -72,7 +72,9 @@ def decode(batch: RawBatch, context: DecodeContext) -> list[Event | Rejected]:
 def decoded(batch: RawBatch, context: DecodeContext) -> Decoded:
     """The same, where most verdicts are events in columns."""
     places, plain = plain_events(batch, context.projects, context.limits)
-    others = set(range(len(batch))).difference(places.tolist()) if len(places) < len(batch) else ()
+    left = numpy.ones(len(batch), numpy.bool_)
+    left[places] = False
+    others = numpy.flatnonzero(left).tolist()
     return Decoded(places, plain, {place: decode_carefully(batch, place, context) for place in others})
 
 

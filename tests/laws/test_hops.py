@@ -90,6 +90,15 @@ def test_a_rejected_record_keeps_its_original_bytes(values: list[bytes | None]) 
         assert row["value"] == values[row["offset"]]
 
 
+def test_many_rejected_records_stand_in_the_order_of_the_log() -> None:
+    values: list[bytes | None] = [b"junk" if number % 7 == 3 else raw("ada", number) for number in range(2_000)]
+
+    found = accept(batch_of(values), RULES).rejected
+
+    assert found is not None
+    assert found.column("offset").to_pylist() == list(range(3, 2_000, 7))
+
+
 @given(records)
 def test_accept_keeps_the_order_within_a_distinct_id_and_its_partition(values: list[bytes | None]) -> None:
     homes: dict[object, int] = {}
