@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 __all__ = ["homes_of", "partitions_of", "state_key"]
@@ -19,21 +20,19 @@ _Words = NDArray[numpy.uint32]
 def partitions_of(keys: Sequence[bytes], partitions: int) -> NDArray[numpy.int64]:
     """The partition of each key: (murmur2 & 0x7fffffff) % partitions. Raises nothing; keys may be empty."""
     lengths = numpy.fromiter(map(len, keys), dtype=numpy.int64, count=len(keys))
-    return _partitions(b"", b"".join(keys), numpy.cumsum(lengths) - lengths, lengths, partitions)
+    return _partitions(b"".join(keys), numpy.cumsum(lengths) - lengths, lengths, partitions)
 
 
 def homes_of(projects: NDArray[numpy.int64], distinct_ids: pa.StringArray, partitions: int) -> NDArray[numpy.int64]:
-    """The partition of each row's state key, without a key being made. The ids are a whole column without nulls."""
+    """The partition of each row's state key. The ids are a column without nulls, or a slice of one."""
+    assert distinct_ids.null_count == 0, "an event without a distinct id"
     if len(distinct_ids) == 0:
         return numpy.zeros(0, numpy.int64)
-    bounds = numpy.frombuffer(distinct_ids.buffers()[1], numpy.int32)[: len(distinct_ids) + 1].astype(numpy.int64)
-    starts, lengths = bounds[:-1], numpy.diff(bounds)
-    text = distinct_ids.buffers()[2] or b""
-    homes = numpy.empty(len(starts), numpy.int64)
-    for project in numpy.unique(projects).tolist():
-        chosen = numpy.flatnonzero(projects == project)
-        homes[chosen] = _partitions(state_key(project, ""), text, starts[chosen], lengths[chosen], partitions)
-    return homes
+    one = (projects == projects[0]).all()
+    names = str(projects[0]) if one else pa.array(projects).cast(pa.string())
+    keys = pc.binary_join_element_wise(names, distinct_ids, ":")
+    bounds = numpy.frombuffer(keys.buffers()[1], numpy.int32)[keys.offset :][: len(keys) + 1].astype(numpy.int64)
+    return _partitions(keys.buffers()[2], bounds[:-1], numpy.diff(bounds), partitions)
 
 
 def state_key(project: int, distinct_id: str) -> bytes:
@@ -42,21 +41,17 @@ def state_key(project: int, distinct_id: str) -> bytes:
 
 
 def _partitions(
-    prefix: bytes,
     text: bytes | pa.Buffer,
     starts: NDArray[numpy.int64],
     lengths: NDArray[numpy.int64],
     partitions: int,
 ) -> NDArray[numpy.int64]:
-    """Of keys that are the prefix with a piece of the text behind it: all of one length at a time."""
+    """Of keys that are pieces of the text: all of one length at a time."""
     codes = numpy.frombuffer(text or b"\0", dtype=numpy.uint8)
     hashes = numpy.empty(len(starts), dtype=numpy.uint32)
     for length in numpy.unique(lengths).tolist():
         chosen = numpy.flatnonzero(lengths == length)
-        rows = numpy.empty((len(chosen), len(prefix) + length), numpy.uint8)
-        rows[:, : len(prefix)] = numpy.frombuffer(prefix, numpy.uint8)
-        rows[:, len(prefix) :] = codes[starts[chosen, None] + numpy.arange(length)]
-        hashes[chosen] = _murmur2(rows)
+        hashes[chosen] = _murmur2(codes[starts[chosen, None] + numpy.arange(length)])
     return (hashes & numpy.uint32(0x7FFFFFFF)).astype(numpy.int64) % partitions
 
 

@@ -55,3 +55,20 @@ def test_rows_have_the_partition_of_their_state_key() -> None:
 def test_no_rows_and_empty_ids_have_partitions_too() -> None:
     assert homes_of(numpy.zeros(0, numpy.int64), pa.array([], pa.string()), 8).tolist() == []
     assert homes_of(numpy.array([7]), pa.array([""]), 8).tolist() == partitions_of([b"7:"], 8).tolist()
+
+
+@pytest.mark.parametrize("projects", [[7], [7, 12], list(range(1, 1_200, 7)), [1, 10, 100, 1_000_000_000_000]])
+@pytest.mark.parametrize(("start", "count"), [(0, 300), (1, 299), (37, 100), (299, 1), (300, 0)])
+def test_a_slice_of_many_projects_has_the_partitions_of_its_keys(projects: list[int], start: int, count: int) -> None:
+    numbers = [projects[row * 31 % len(projects)] for row in range(300)]
+    distinct_ids = ["é" * (row % 5) + "x" * (row * 13 % 41) + str(row) * (row % 3) for row in range(300)]
+
+    homes = homes_of(numpy.array(numbers)[start:][:count], pa.array(distinct_ids).slice(start, count), 64)
+
+    keys = [state_key(*pair) for pair in zip(numbers, distinct_ids, strict=True)][start:][:count]
+    assert homes.tolist() == [partitions_of([key], 64).tolist()[0] for key in keys]
+
+
+def test_a_missing_id_has_no_partition() -> None:
+    with pytest.raises(AssertionError, match="without a distinct id"):
+        homes_of(numpy.array([7, 7]), pa.array(["ada", None]), 8)
