@@ -56,7 +56,8 @@ def texts(values: Sequence[bytes], kind: pa.DataType = _BYTES) -> pa.Array:
 
 
 def integers(column: pa.Array) -> NDArray[numpy.int64]:
-    """A column of 64-bit numbers or timestamps (as microseconds), not copied."""
+    """A column of 64-bit numbers or timestamps (as microseconds) without nulls, not copied."""
+    assert column.null_count == 0, "a missing value has no number"
     whole = numpy.frombuffer(column.buffers()[1], dtype=numpy.int64)
     return whole[column.offset : column.offset + len(column)]
 
