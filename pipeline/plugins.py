@@ -77,24 +77,33 @@ class Offers:
     def find(self, name: str) -> Offered | None:
         """The one of this name: a file's before a package's, and that before a built-in one.
 
-        Raises ConfigError for a package's that cannot be imported, that two packages offer, or that takes the place
-        of what protects privacy and does not itself.
+        Raises ConfigError for one that cannot be imported, that two packages offer, or that takes the place of what
+        protects privacy and does not itself.
         """
         return self._of_files.get(name) or self._installed(name)
 
     def _installed(self, name: str) -> Offered | None:
         """A package's, else the built-in one."""
-        kind = BUILT_IN.get(name)
-        built_in = Offered(kind, kind.version, "built in") if kind else None
         points = self._points.get(name, [])
         if not points:
-            return built_in
+            return _built_in(name)
         if len(points) > 1:
             both = " and ".join(sorted(_origin(point) for point in points))
             raise ConfigError(f"there are two transformations {name!r}, of the packages {both}: uninstall one of them")
         offered = _of_package(points[0])
-        _check_privacy(offered, name, built_in)
+        _check_privacy(offered, name, _built_in(name) if not offered.kind.privacy else None)
         return offered
+
+
+def _built_in(name: str) -> Offered | None:
+    if name not in BUILT_IN:
+        return None
+    try:
+        # Not `get`: a KeyError of the import itself would look as if there were none of this name.
+        kind = BUILT_IN[name]
+    except (Exception, SystemExit) as problem:
+        raise ConfigError(f"the built-in transformation {name!r} cannot be imported: {problem!r}") from problem
+    return Offered(kind, kind.version, "built in")
 
 
 def _check_privacy(offered: Offered, name: str, hidden: Offered | None) -> None:

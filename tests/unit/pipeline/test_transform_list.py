@@ -1,6 +1,7 @@
 """Lists of transformations: what a configuration says becomes steps, and what cannot work names its line."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 from pipeline.cli.lint_command import entry as lint
+from pipeline.cli.output import EXIT_USAGE
+from pipeline.cli.transform_command import entry as transform
 from pipeline.configuration import parse
 from pipeline.plugins import Offers
 from pipeline.transform_list import STEPS_MAX, opened_steps
@@ -259,6 +262,43 @@ def test_a_lookup_that_is_not_there_names_the_entry(tmp_path: Path) -> None:
         opened_steps(found, tmp_path)
 
     assert str(problem.value).startswith(f"transforms.0: geoip: {tmp_path}/missing.mmdb cannot be read")
+
+
+class _Failing:
+    """Finds one module, and fails at it."""
+
+    def __init__(self, module: str, problem: BaseException) -> None:
+        self.module, self.problem = module, problem
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == self.module:
+            raise self.problem
+
+
+PROBLEMS = [ImportError("no ua_parser"), KeyError("x"), OSError("too many files"), ValueError("bad"), SystemExit(3)]
+
+
+@pytest.fixture(params=PROBLEMS, ids=repr)
+def unimportable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is said of `parse_user_agent`, which cannot be imported."""
+    monkeypatch.delitem(sys.modules, "transforms.parse_user_agent", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_Failing("transforms.parse_user_agent", request.param), *sys.meta_path])
+    return f"the built-in transformation 'parse_user_agent' cannot be imported: {request.param!r}"
+
+
+def test_what_is_built_in_and_cannot_be_imported_names_its_line(unimportable: str) -> None:
+    assert refusal([{"use": "anonymize_ip"}, {"use": "parse_user_agent"}]).startswith(
+        f"headrace.yaml:7: {unimportable}"
+    )
+
+
+def test_the_list_of_all_says_what_cannot_be_imported(tmp_path: Path, unimportable: str) -> None:
+    (tmp_path / "headrace.yaml").write_text("projects: []\n")
+
+    result = CliRunner().invoke(transform, ["list", "--config", str(tmp_path / "headrace.yaml")])
+
+    assert isinstance(result.exception, SystemExit)
+    assert (result.exit_code, unimportable in result.stderr) == (EXIT_USAGE, True)
 
 
 @pytest.mark.parametrize("breaking", ["__post_init__"], indirect=True)
