@@ -38,15 +38,17 @@ class Opened(msgspec.Struct, frozen=True):
     private: frozenset[str]
     """Steps that protect privacy: without them nothing may pass."""
     tables: list[LookupTable]
-    transforms: list[Transform[Any]]
+    transforms: dict[str, Transform[Any]]
+    """By step, in the order of the configuration."""
 
     def close(self) -> None:
         """After the last event, each in its turn; one that fails at it is told of and leaves the others theirs."""
-        for transform in self.transforms:
+        for name, transform in self.transforms.items():
             try:
                 transform.close()
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's may raise anything
-                logger.warning("the transformation %s did not close: %r", transform.name, problem)
+                # Its text may hold values of events.
+                logger.warning("the transformation %s did not close: %s", name, type(problem).__name__)
 
 
 def transform_problems(settings: Settings) -> Iterator[Finding]:
@@ -86,7 +88,7 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
     Raises ConfigError, whose place is that of the entry: `transforms.2`, `projects.0.transforms.1`.
     """
     offers = Offers(settings.plugins)
-    opened = Opened({}, {}, frozenset(), [], [])
+    opened = Opened({}, {}, frozenset(), [], {})
     steps: dict[int, tuple[Step, ...]] = {}
     budgets: dict[str, int] = {}
     private: set[str] = set()
@@ -96,7 +98,7 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
         tables = {name: LookupTable(source, folder) for name, source in offered.kind.sources(config).items()}
         transform = offered.kind(config, tables)
         opened.tables.extend(tables.values())
-        opened.transforms.append(transform)
+        opened.transforms[_name(entry)] = transform
         budgets[_name(entry)] = entry.max_us_per_event
         if offered.kind.privacy:
             private.add(_name(entry))

@@ -72,7 +72,7 @@ def _opened(settings: "Settings", problems: list[ConfigError]) -> list[str]:
         return []
     today = datetime.now(UTC).date()
     found = []
-    for transform in opened.transforms:
+    for transform in opened.transforms.values():
         try:
             ages = [(file, (today - date.fromisoformat(file.made_on)).days) for file in transform.data()]
         except Exception as problem:  # noqa: BLE001 - a plugin may answer anything
