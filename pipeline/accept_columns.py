@@ -6,16 +6,12 @@ import numpy
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.columns import repeated
+from pipeline.columns import cut, moments, repeated
 from schemas.batches import ACCEPTED
 from schemas.event_columns import EventColumns
 from schemas.record import RawBatch
 
 __all__ = ["accepted_rows"]
-
-_MICROS = ACCEPTED.field("timestamp").type
-_OFFSET_MAX = (1 << 31) - 1
-"""Of a column's bytes: limits keep them below (ROWS_AT_ONCE in hops.py)."""
 
 
 def accepted_rows(records: RawBatch, places: NDArray[numpy.int64], events: EventColumns) -> pa.RecordBatch:
@@ -29,9 +25,9 @@ def accepted_rows(records: RawBatch, places: NDArray[numpy.int64], events: Event
             pa.array(events.project),
             pa.array(events.event, pa.string()),
             pa.array(events.distinct_id, pa.string()),
-            _micros(events.timestamp),
-            _micros(events.received_at),
-            _texts(events.properties, events.sizes, pa.binary()),
+            moments(events.timestamp),
+            moments(events.received_at),
+            cut(pa.binary(), events.sizes, events.properties),
             _rare(events.set, count, pa.binary()),
             _rare(events.set_once, count, pa.binary()),
             _rare(events.unset, count, pa.binary()),
@@ -47,20 +43,9 @@ def accepted_rows(records: RawBatch, places: NDArray[numpy.int64], events: Event
     )
 
 
-def _micros(values: NDArray[numpy.int64]) -> pa.Array:
-    return pa.Array.from_buffers(_MICROS, len(values), [None, pa.py_buffer(values)])
-
-
 def _rare(values: Mapping[int, bytes], count: int, type_: pa.DataType) -> pa.Array:
     """A column of texts that are empty but for these rows."""
     sizes = numpy.zeros(count, numpy.int64)
     rows = sorted(values)
     sizes[rows] = [len(values[row]) for row in rows]
-    return _texts(b"".join([values[row] for row in rows]), sizes, type_)
-
-
-def _texts(text: bytes, sizes: NDArray[numpy.int64], type_: pa.DataType) -> pa.Array:
-    assert len(text) <= _OFFSET_MAX, f"a column of {len(text)} bytes"
-    bounds = numpy.zeros(len(sizes) + 1, numpy.int32)
-    numpy.cumsum(sizes, out=bounds[1:])
-    return pa.Array.from_buffers(type_, len(sizes), [None, pa.py_buffer(bounds), pa.py_buffer(text)])
+    return cut(type_, sizes, b"".join([values[row] for row in rows]))

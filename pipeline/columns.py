@@ -6,7 +6,7 @@ import numpy
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["fixed", "integers", "moments", "repeated", "sixteen", "texts", "uuid_texts"]
+__all__ = ["cut", "fixed", "integers", "moments", "repeated", "sixteen", "texts", "uuid_texts"]
 
 _MICROS = pa.timestamp("us", tz="UTC")
 _BYTES = pa.binary()
@@ -42,7 +42,7 @@ def uuid_texts(
             found[row] = text.encode()
         return texts(found, pa.string())
     lengths = numpy.full(len(ids), 36) if shown is None else numpy.where(shown, 36, 0)
-    return _cut(pa.string(), lengths, (letters if shown is None else letters[shown]).tobytes())
+    return cut(pa.string(), lengths, (letters if shown is None else letters[shown]).tobytes())
 
 
 def repeated(value: bytes, count: int) -> pa.Array:
@@ -51,8 +51,21 @@ def repeated(value: bytes, count: int) -> pa.Array:
 
 
 def texts(values: Sequence[bytes], kind: pa.DataType = _BYTES) -> pa.Array:
-    """Byte strings of any length as a column; under 2 GiB together, which limits keep (ROWS_AT_ONCE in hops.py)."""
-    return _cut(kind, numpy.fromiter(map(len, values), numpy.int64, len(values)), b"".join(values))
+    """Byte strings of any length as a column; under 2 GiB together, as `cut`."""
+    return cut(kind, numpy.fromiter(map(len, values), numpy.int64, len(values)), b"".join(values))
+
+
+def cut(kind: pa.DataType, lengths: NDArray[numpy.int64], whole: bytes) -> pa.Array:
+    """Bytes cut into values of these lengths; under 2 GiB together.
+
+    Accept reads no more at once than the client holds (`fetch.queue_kilobytes`) and what comes while it gathers; the
+    other hops take some 2,000 rows of a limited size (ROWS_AT_ONCE in hops.py).
+    """
+    offsets = numpy.zeros(len(lengths) + 1, numpy.int64)
+    numpy.cumsum(lengths, out=offsets[1:])
+    assert offsets[-1] < 1 << 31, f"a column of {offsets[-1]} bytes"
+    buffers = [None, pa.py_buffer(offsets.astype(numpy.int32)), pa.py_buffer(whole)]
+    return pa.Array.from_buffers(kind, len(lengths), buffers)
 
 
 def integers(column: pa.Array) -> NDArray[numpy.int64]:
@@ -67,12 +80,3 @@ def sixteen(column: pa.Array) -> list[bytes]:
     whole = column.buffers()[1].to_pybytes()
     start = column.offset * 16
     return [whole[at : at + 16] for at in range(start, start + 16 * len(column), 16)]
-
-
-def _cut(kind: pa.DataType, lengths: NDArray[numpy.int64], whole: bytes) -> pa.Array:
-    """Bytes cut into values of these lengths."""
-    offsets = numpy.zeros(len(lengths) + 1, numpy.int64)
-    numpy.cumsum(lengths, out=offsets[1:])
-    assert offsets[-1] < 1 << 31, f"a column of {offsets[-1]} bytes"
-    buffers = [None, pa.py_buffer(offsets.astype(numpy.int32)), pa.py_buffer(whole)]
-    return pa.Array.from_buffers(kind, len(lengths), buffers)
