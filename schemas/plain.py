@@ -60,15 +60,15 @@ class _Plain(Protocol):
 class _Found(msgspec.Struct):
     """What was parsed, one list a field: kept as one object a record it would fall out of the processor's cache."""
 
-    places: list[int]
+    places: list[int] = []
     """Of the records in their batch, in their order."""
-    tokens: list[str]
-    events: list[str]
-    distinct_ids: list[str]
-    uuids: list[str]
-    timestamps: list[str]
-    historical: list[bool]
-    properties: list[msgspec.Raw]
+    tokens: list[str] = []
+    events: list[str] = []
+    distinct_ids: list[str] = []
+    uuids: list[str] = []
+    timestamps: list[str] = []
+    historical: list[bool] = []
+    properties: list[msgspec.Raw] = []
 
     def add(self, places: Iterable[int], plains: Sequence[_Plain]) -> None:
         self.places.extend(places)
@@ -87,10 +87,10 @@ class _Found(msgspec.Struct):
 class _Special(msgspec.Struct):
     """What few records have, by their places."""
 
-    sets: dict[int, _Sets]
-    marked: list[int]
+    sets: dict[int, _Sets] = {}
+    marked: list[int] = []
     """Those that may say something about person or session."""
-    unclear: list[int]
+    unclear: list[int] = []
     """Their sets are not plain."""
 
 
@@ -100,7 +100,7 @@ def plain_events(
     """The events of all records that are plain in every respect, with their places. Absence means "look closer"."""
     decode = _decoder(limits)
     longest = min(limits.keys * KEY_BYTES_MIN, limits.event_bytes)
-    found, special = _Found([], [], [], [], [], [], [], []), _Special({}, [], [])
+    found, special = _Found(), _Special()
     for start in range(0, len(batch), RECORDS_AT_ONCE):
         headers = batch.headers[start : start + RECORDS_AT_ONCE]
         lines = [value or b"" for value in batch.values[start : start + RECORDS_AT_ONCE]]
