@@ -33,15 +33,24 @@ def projects_of(tokens: Sequence[str], projects: Mapping[str, int]) -> NDArray[n
 
 def micros_of(texts: Sequence[str], received: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
     """When each was sent, in microseconds; the receipt where that was not said, -1 where it is unclear."""
+    if "" in texts:
+        return _micros_of_said(texts, received)
     try:
         # Takes less than `fromisoformat`, and the same for what it takes: no time without a zone, either.
         whole = pa.array(texts, pa.string()).cast(_MICROS)
     except pa.ArrowInvalid:
         if len(texts) > _FEWER:
             return numpy.concatenate([micros_of(texts[part], received[part]) for part in _parts(len(texts))])
-        pairs = zip(texts, received.tolist(), strict=True)
-        return numpy.array([_instant(text) if text else other for text, other in pairs], numpy.int64)
+        return numpy.array([_instant(text) for text in texts], numpy.int64)
     return numpy.asarray(whole.cast(pa.int64()))
+
+
+def _micros_of_said(texts: Sequence[str], received: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
+    """The same where some said nothing: an empty text keeps the others from being read together, and costs 1 us."""
+    said = numpy.fromiter(map(bool, texts), numpy.bool_, len(texts))
+    found = received.copy()
+    found[said] = micros_of([text for text in texts if text], received[said])
+    return found
 
 
 def _instant(text: str) -> int:
