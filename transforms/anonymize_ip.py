@@ -7,11 +7,11 @@ inside (6to4, RFC 3056; NAT64, RFC 6052; Teredo, RFC 4380), no more of it stays.
 
 import ipaddress
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any
 
-from schemas.event_parts import ValuePart, revalued_at
+from schemas.event_parts import ValuePart, revalued, revalued_at
 from schemas.property_paths import GONE, paths_of
+from schemas.remembered import Remembered
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["AnonymizeIp"]
@@ -74,17 +74,20 @@ class AnonymizeIp(Transform[Config]):
 
     def open(self) -> None:
         self._paths = paths_of(self.config.properties)
-        self._cut = lru_cache(maxsize=ADDRESSES_KEPT)(self._network)
+        self._names = None if self._paths.names is None else tuple(sorted(self._paths.names))
+        self._cut = Remembered(self._network, ADDRESSES_KEPT)
 
     def reads(self) -> Collection[str] | None:
         return self._paths.names
 
     def __call__(self, event: OpenEvent) -> Result:
-        return revalued_at(event, _PARTS, self._paths, self._anonymized)
+        if self._names is None:
+            return revalued_at(event, _PARTS, self._paths, lambda value: self._anonymized("", value))
+        return revalued(event, _PARTS, self._names, self._anonymized)
 
-    def _anonymized(self, value: Any) -> Any:
+    def _anonymized(self, _: str, value: Any) -> Any:
         """An address without the visitor; anything else goes."""
-        network = self._cut(value) if isinstance(value, str) and len(value) <= _ADDRESS_CHARS_MAX else None
+        network = self._cut[value] if isinstance(value, str) and len(value) <= _ADDRESS_CHARS_MAX else None
         if network is None:
             return GONE
         return value if network == value else network

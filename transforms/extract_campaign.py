@@ -1,10 +1,10 @@
 """Which campaign and which click brought somebody here, read from the URL of the page they came to."""
 
 from collections.abc import Collection
-from functools import lru_cache
 
 from schemas.event_parts import completed
 from schemas.percent_encoding import query_pairs
+from schemas.remembered import Remembered
 from schemas.tracking_parameters import CLICK_IDS
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -66,7 +66,7 @@ class ExtractCampaign(Transform[Config]):
     def open(self) -> None:
         self._url = self.config.url
         self._names = {name.lower(): self.config.prefix + name for name in self.config.parameters}
-        self._read = lru_cache(maxsize=ADDRESSES_KEPT)(self._campaign)
+        self._read = Remembered(self._campaign, ADDRESSES_KEPT)
 
     def reads(self) -> Collection[str]:
         return (self.config.url,)
@@ -78,7 +78,7 @@ class ExtractCampaign(Transform[Config]):
         url = event.get(self._url)
         if not isinstance(url, str):
             return event
-        return completed(event, self._read(url) if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url))
+        return completed(event, self._read[url] if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url))
 
     def _campaign(self, url: str) -> dict[str, str]:
         address = parsed_address(url)

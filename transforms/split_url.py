@@ -1,11 +1,11 @@
 """The parts of a page's URL become properties one can group and filter by."""
 
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any, Literal
 
 from schemas.event_parts import completed
 from schemas.percent_encoding import query_pairs
+from schemas.remembered import Remembered
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
@@ -64,7 +64,7 @@ class SplitUrl(Transform[Config]):
 
     def open(self) -> None:
         self._url = self.config.url
-        self._split = lru_cache(maxsize=ADDRESSES_KEPT)(self._parts)
+        self._split = Remembered(self._parts, ADDRESSES_KEPT)
 
     def reads(self) -> Collection[str]:
         return self.config.url, self.config.host, self.config.path
@@ -76,7 +76,7 @@ class SplitUrl(Transform[Config]):
         url = event.get(self._url)
         if not isinstance(url, str):
             return event
-        found = self._split(url) if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
+        found = self._split[url] if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
         if self.config.repeats == "all":
             # A list is handed out to whoever changes the event next.
             found = {name: [*value] if isinstance(value, list) else value for name, value in found.items()}
