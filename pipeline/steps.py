@@ -1,20 +1,31 @@
-"""The steps of a project: transformations as they are configured, and which properties they look at."""
+"""The steps of a project: transformations as they are configured, which properties they look at, and what they did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 
-from pipeline.filters import Filter
+from pipeline.filters import Filter, FilterFailed
+from schemas.event import Dropped, Rejected, RejectionCode
+from schemas.limits import Limits
 from schemas.marks import MARKING
 from schemas.open_event import OpenEvent
 from schemas.property_text import NOTHING_CHOSEN, Reading, reading_of
+from schemas.refused import Refused
 
-__all__ = ["Chain", "Step", "chain_of"]
+__all__ = ["Chain", "Disabled", "Step", "Tally", "TransformRules", "chain_of", "disabled", "ended", "failure"]
 
 CHAINS_KEPT = 256
 """Of so many projects it is remembered what their steps look at."""
+_MESSAGE_CHARS_MAX = 500
+"""Of a message that a step gives: it goes into a column that people read."""
+_EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
+# The text of an exception may hold values of the event: it is not shown.
+
+
+class Disabled(Exception):
+    """The step has cost too much: it fails on every event until the worker starts again."""
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -47,6 +58,37 @@ class Step(msgspec.Struct, frozen=True, eq=False):
             return None
 
 
+class TransformRules(msgspec.Struct, frozen=True):
+    """The steps of each project, and what the engine needs to know beside them."""
+
+    steps: Mapping[int, tuple[Step, ...]] = {}
+    """By project; under 0, of all other projects."""
+    limits: Limits = Limits()
+    clock: Callable[[], int] = lambda: 0
+    """Nanoseconds of any origin, to tell what a step costs."""
+    disabled: Collection[str] = frozenset()
+    """Names of steps that have cost too much: they are skipped."""
+
+
+class Tally(msgspec.Struct):
+    """What a step did in a batch."""
+
+    asked: int = 0
+    """Events of which its filter was asked, or that it was called for without one."""
+    seen: int = 0
+    """Events it was called for."""
+    changed: int = 0
+    failed: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    nanoseconds: int = 0
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+
 class Chain(msgspec.Struct, frozen=True, eq=False):
     """The steps of a project, and what they look at."""
 
@@ -68,3 +110,28 @@ def chain_of(steps: tuple[Step, ...]) -> Chain:
     always = (name for _, names in named if names for name in names[0])
     sometimes = (name for _, names in named if names for name in names[1])
     return Chain(steps, reading_of([*MARKING, *always], sometimes), seen)
+
+
+def disabled(event: OpenEvent) -> OpenEvent:
+    """In place of a step that has cost too much. Raises Disabled."""
+    raise Disabled
+
+
+def ended(step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dropped:
+    """What became of an event that a step has ended, counted. Raises TypeError or ValueError for what is no answer."""
+    if type(result) is Dropped:
+        tally.dropped += 1
+        return Dropped(step.name, project)
+    if type(result) is Rejected:
+        message = f"{step.name}: {result.message}"[:_MESSAGE_CHARS_MAX]
+        verdict = Rejected(RejectionCode(result.code), message.encode(errors="replace").decode(), project)
+        tally.rejected += 1
+        return verdict
+    raise TypeError("a transformation answered with what is no event, no rejection and nothing dropped")
+
+
+def failure(step: Step, problem: BaseException, project: int) -> Rejected:
+    """The verdict on an event on which a step failed that must not fail."""
+    said = str(problem) if isinstance(problem, FilterFailed | Refused) else type(problem).__name__
+    message = _EXCEPTION.format(step=step.name, said=said)[:_MESSAGE_CHARS_MAX]
+    return Rejected(RejectionCode.TRANSFORM_FAILED, message, project)

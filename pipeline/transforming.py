@@ -11,63 +11,25 @@ decides: `skip` lets the event go on as it was, with the step's name in `failed`
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy
 
-from pipeline.filters import FilterFailed
-from pipeline.steps import Chain, Step, chain_of
-from schemas.closed_event import closed
-from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
-from schemas.limits import Limits
+from pipeline.steps import Chain, Step, Tally, TransformRules, chain_of, disabled, ended, failure
+from schemas.closed_event import changes, closed
+from schemas.decoding import Decoded
+from schemas.event import Dropped, Event, Rejected, Verdict
+from schemas.event_changes import EventChanges
+from schemas.event_columns import EventRow
 from schemas.open_event import OpenEvent
 from schemas.property_text import Reading
-from schemas.refused import Refused
 
 __all__ = ["Step", "Tally", "Transformed", "TransformRules", "transformed"]
 
 EVENTS_AT_ONCE = 256
 """Decoded, they fit into the processor's cache; thousands at once cost three times as much an event."""
-_MESSAGE_CHARS_MAX = 500
-"""Of a message that a step gives: it goes into a column that people read."""
-_EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
-# The text of an exception may hold values of the event: it is not shown.
-
-
-class Disabled(Exception):
-    """The step has cost too much: it fails on every event until the worker starts again."""
-
-
-class TransformRules(msgspec.Struct, frozen=True):
-    """The steps of each project, and what the engine needs to know beside them."""
-
-    steps: Mapping[int, tuple[Step, ...]] = {}
-    """By project; under 0, of all other projects."""
-    limits: Limits = Limits()
-    clock: Callable[[], int] = lambda: 0
-    """Nanoseconds of any origin, to tell what a step costs."""
-    disabled: Collection[str] = frozenset()
-    """Names of steps that have cost too much: they are skipped."""
-
-
-class Tally(msgspec.Struct):
-    """What a step did in a batch."""
-
-    asked: int = 0
-    """Events of which its filter was asked, or that it was called for without one."""
-    seen: int = 0
-    """Events it was called for."""
-    changed: int = 0
-    failed: int = 0
-    dropped: int = 0
-    rejected: int = 0
-    nanoseconds: int = 0
-
-    def __iadd__(self, other: "Tally") -> "Tally":
-        for name in self.__struct_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        return self
 
 
 class Transformed(msgspec.Struct, frozen=True):
@@ -81,37 +43,125 @@ def transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transform
     """Take every event through its steps. No step makes it raise."""
     if not any(rules.steps.values()):
         return Transformed(verdicts)
-    found: list[Verdict] = []
     tallies: dict[str, Tally] = {}
+    if isinstance(verdicts, Decoded):
+        return Transformed(_in_columns(verdicts, rules, tallies), tallies)
+    found: list[Verdict] = []
     for start in range(0, len(verdicts), EVENTS_AT_ONCE):
-        found += _Batch(verdicts[start : start + EVENTS_AT_ONCE], rules, tallies).run()
+        part = list(verdicts[start : start + EVENTS_AT_ONCE])
+        batch = _Batch([verdict if type(verdict) is Event else None for verdict in part], rules, tallies)
+        batch.run()
+        for index, after in batch.closed():
+            part[index] = after
+        found += part
     return Transformed(found, tallies)
 
 
+def _in_columns(decoded: Decoded, rules: TransformRules, tallies: dict[str, Tally]) -> Decoded:
+    """The same, where most events stay in their columns."""
+    columns = decoded.plain
+    new = EventChanges(columns)
+    over: dict[int, Verdict] = {}
+    for start in range(0, len(columns), EVENTS_AT_ONCE):
+        end = min(start + EVENTS_AT_ONCE, len(columns))
+        batch = _Batch(columns.rows(start, end, new.ends), rules, tallies)
+        batch.run()
+        for row, verdict in batch.put(new, start):
+            over[row] = verdict
+    others = transformed(list(decoded.others.values()), rules)
+    for name, tally in others.tallies.items():
+        if name in tallies:
+            tallies[name] += tally
+        else:
+            tallies[name] = tally
+    found = dict(zip(decoded.others, others.verdicts, strict=True))
+    places = decoded.places
+    columns, left = new.written()
+    if left is not None:
+        found |= {int(places[row]): verdict for row, verdict in over.items()}
+        found = dict(sorted(found.items()))
+        places = places[numpy.array(left)]
+    return Decoded(places, columns, found)
+
+
 class _Batch:
-    def __init__(self, verdicts: Sequence[Verdict], rules: TransformRules, tallies: dict[str, Tally]) -> None:
+    def __init__(
+        self, events: Sequence[Event | EventRow | None], rules: TransformRules, tallies: dict[str, Tally]
+    ) -> None:
         self._rules = rules
-        self._verdicts = list(verdicts)
-        self._open: list[OpenEvent | None] = [None] * len(verdicts)
-        self._applied: dict[int, str] = {}
+        self._events = events
+        """None for what is no event."""
+        self._open: list[OpenEvent | None] = [None] * len(events)
+        self._ended: dict[int, Rejected | Dropped] = {}
+        self._applied = [""] * len(events)
         """The labels of the steps that changed an event, with spaces between them."""
-        self._failed: dict[int, str] = {}
+        self._failed = [""] * len(events)
         self._guarded: set[int] = set()
         """Events that a private step was asked about."""
         self._tallies = tallies
         self._chains: dict[int, Chain] = {}
 
-    def run(self) -> list[Verdict]:
+    def run(self) -> None:
+        """Every event through its steps."""
         waiting: dict[tuple[int, str, int], list[int]] = defaultdict(list)
-        for index, verdict in enumerate(self._verdicts):
-            if type(verdict) is Event:
-                waiting[verdict.project, verdict.event, 0].append(index)
+        for index, event in enumerate(self._events):
+            if event is not None:
+                waiting[event.project, event.event, 0].append(index)
         while waiting:
-            (project, event, position), indices = waiting.popitem()
-            for other in self._through(project, event, position, indices):
+            (project, name, position), indices = waiting.popitem()
+            for other in self._through(project, name, position, indices):
                 waiting[other[:3]].append(other[3])
-        self._close()
-        return self._verdicts
+
+    def closed(self) -> Iterator[tuple[int, Verdict]]:
+        """What has become of those that are not what they were."""
+        limits = self._rules.limits
+        for index, event, guarded in self._touched():
+            if event is None:
+                yield index, self._ended[index]
+                continue
+            seen, met = self._chains[event._of.project].seen, (self._applied[index], self._failed[index])
+            try:
+                yield index, closed(event, limits, *met, anew=guarded, seen=seen)
+            except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
+                yield index, self._one_by_one(self._whole(index))
+
+    def put(self, changed: EventChanges, start: int) -> Iterator[tuple[int, Verdict]]:
+        """The same for a part of some columns, which begins at a row: what goes on is put into them."""
+        limits, texts = self._rules.limits, changed.texts(start, start + len(self._events))
+        for index, event, guarded in self._touched():
+            row = start + index
+            if event is None:
+                changed.remove(row)
+                yield row, self._ended[index]
+                continue
+            try:
+                seen = self._chains[event._of.project].seen
+                places, fields = changes(event, limits, texts, index, anew=guarded, seen=seen)
+            except Exception:  # noqa: BLE001 - as above
+                verdict = self._one_by_one(self._whole(index))
+                if type(verdict) is Event:
+                    changed.replace(row, verdict)
+                else:
+                    changed.remove(row)
+                    yield row, verdict
+            else:
+                changed.put(row, places, fields, self._applied[index], self._failed[index])
+
+    def _touched(self) -> Iterator[tuple[int, OpenEvent | None, bool]]:
+        """Those to look at in the end, in their order; None for an event that has ended; and whether it is guarded."""
+        rows = zip(self._open, self._applied, self._failed, strict=True)
+        for index, (event, applied, failed) in enumerate(rows):
+            if event is not None:
+                guarded = index in self._guarded
+                if applied or failed or guarded:
+                    yield index, event, guarded
+            elif index in self._ended:
+                yield index, None, False
+
+    def _whole(self, index: int) -> Event:
+        event = self._events[index]
+        assert event is not None
+        return event if type(event) is Event else event.whole()  # type: ignore[union-attr]
 
     def _through(self, project: int, event: str, position: int, indices: list[int]) -> list[tuple[int, str, int, int]]:
         """All steps for events of one name; those that get another name leave, with the step they go on with."""
@@ -128,9 +178,10 @@ class _Batch:
             left = []
             for index in indices:
                 found = self._open[index]
-                if found is None or found.event == event:
-                    if type(self._verdicts[index]) is Event:
-                        left.append(index)
+                if found is None:
+                    continue
+                if found.event == event:
+                    left.append(index)
                 else:
                     renamed.append((project, found.event, number + 1, index))
             indices = left
@@ -138,20 +189,21 @@ class _Batch:
 
     def _step(self, step: Step, reading: Reading, indices: list[int], asks: bool) -> bool:
         """One step for all these events; whether some of them may have ended, or have another name now."""
-        tally = self._tallies.setdefault(step.name, Tally())
+        tally = self._tallies.get(step.name) or self._tallies.setdefault(step.name, Tally())
         tally.asked += len(indices)
-        events, verdicts, applied = self._open, self._verdicts, self._applied
+        events, given, applied = self._open, self._events, self._applied
         if step.private:
             self._guarded.update(indices)
         call, matches = step.call, step.when.matches if asks and step.when else None
         if step.name in self._rules.disabled:
-            call = _disabled
+            call = disabled
         label, seen, changed, moved = step.label, 0, 0, False
+        labels = {"": label}
         started = self._rules.clock()
         for index in indices:
             event = events[index]
             if event is None:
-                event = events[index] = OpenEvent(verdicts[index], reading)  # type: ignore[arg-type]
+                event = events[index] = OpenEvent(given[index], reading)  # type: ignore[arg-type]
             try:
                 if matches is not None and not matches(event):
                     continue
@@ -166,7 +218,8 @@ class _Batch:
             if type(result) is OpenEvent:
                 changed += 1
                 events[index] = result
-                applied[index] = f"{applied[index]} {label}" if index in applied else label
+                before = applied[index]
+                applied[index] = labels.get(before) or labels.setdefault(before, f"{before} {label}")
                 moved = moved or result._of is not event._of
             else:
                 self._end(step, tally, index, result)
@@ -179,7 +232,7 @@ class _Batch:
     def _end(self, step: Step, tally: Tally, index: int, result: Any) -> None:
         """The step has ended the event: dropped or rejected, or something that is nothing of the kind."""
         try:
-            verdict = _ended(step, tally, result, self._verdicts[index].project)
+            verdict = ended(step, tally, result, self._project(index))
         except (TypeError, ValueError) as problem:
             self._fail(step, tally, index, problem)
         else:
@@ -188,28 +241,18 @@ class _Batch:
     def _fail(self, step: Step, tally: Tally, index: int, problem: BaseException) -> None:
         tally.failed += 1
         if step.on_error == "skip":
-            failed = self._failed
-            failed[index] = f"{failed[index]} {step.label}" if index in failed else step.label
+            self._failed[index] = f"{self._failed[index]} {step.label}".lstrip()
         else:
-            self._finish(index, _failure(step, problem, self._verdicts[index].project))
+            self._finish(index, failure(step, problem, self._project(index)))
 
     def _finish(self, index: int, verdict: Rejected | Dropped) -> None:
-        self._verdicts[index] = verdict
+        self._ended[index] = verdict
         self._open[index] = None
 
-    def _close(self) -> None:
-        verdicts, limits, applied, failed = self._verdicts, self._rules.limits, self._applied, self._failed
-        for index in {*applied, *failed, *self._guarded}:
-            event = self._open[index]
-            if event is None:
-                continue
-            guarded, seen = index in self._guarded, self._chains[event._of.project].seen
-            try:
-                verdicts[index] = closed(
-                    event, limits, applied.get(index, ""), failed.get(index, ""), anew=guarded, seen=seen
-                )
-            except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
-                verdicts[index] = self._one_by_one(verdicts[index])  # type: ignore[arg-type]
+    def _project(self, index: int) -> int:
+        event = self._events[index]
+        assert event is not None
+        return event.project
 
     def _one_by_one(self, original: Event) -> Verdict:
         """The same for one event, looked at after every step: so that it is known which one went wrong."""
@@ -225,14 +268,14 @@ class _Batch:
             try:
                 if step.when is not None and not step.when.matches(current):
                     continue
-                result = (_disabled if step.name in self._rules.disabled else step.call)(current)
+                result = (disabled if step.name in self._rules.disabled else step.call)(current)
                 if type(result) is not OpenEvent:
-                    return _ended(step, tally, result, original.project)
+                    return ended(step, tally, result, original.project)
                 whole = closed(result, self._rules.limits, anew=anew)
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - as above
                 tally.failed += 1
                 if step.on_error == "reject":
-                    return _failure(step, problem, original.project)
+                    return failure(step, problem, original.project)
                 failed.append(step.label)
                 continue
             if result is not current:
@@ -245,26 +288,3 @@ class _Batch:
             steps = self._rules.steps.get(project)
             self._chains[project] = chain_of(self._rules.steps.get(0, ()) if steps is None else steps)
         return self._chains[project]
-
-
-def _disabled(event: OpenEvent) -> OpenEvent:
-    raise Disabled
-
-
-def _ended(step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dropped:
-    """What became of an event that a step has ended, counted. Raises TypeError or ValueError for what is no answer."""
-    if type(result) is Dropped:
-        tally.dropped += 1
-        return Dropped(step.name, project)
-    if type(result) is Rejected:
-        message = f"{step.name}: {result.message}"[:_MESSAGE_CHARS_MAX]
-        verdict = Rejected(RejectionCode(result.code), message.encode(errors="replace").decode(), project)
-        tally.rejected += 1
-        return verdict
-    raise TypeError("a transformation answered with what is no event, no rejection and nothing dropped")
-
-
-def _failure(step: Step, problem: BaseException, project: int) -> Rejected:
-    said = str(problem) if isinstance(problem, FilterFailed | Refused) else type(problem).__name__
-    message = _EXCEPTION.format(step=step.name, said=said)[:_MESSAGE_CHARS_MAX]
-    return Rejected(RejectionCode.TRANSFORM_FAILED, message, project)

@@ -6,20 +6,26 @@ from typing import Any
 import msgspec
 
 from schemas.event import Event, RejectionCode
+from schemas.event_columns import EventRow
 from schemas.json_text import check_tree
 from schemas.limits import KEY_BYTES_MIN, Limits
-from schemas.marks import CLAIM_EVENTS, MARKING, marks_of
+from schemas.marks import CLAIM_EVENTS, CLAIMING, MARKING, marks_of
 from schemas.open_event import OpenEvent
-from schemas.property_text import written_in_part
+from schemas.property_text import Place, Texts, written_in_part
 from schemas.refused import Refused
 
-__all__ = ["closed"]
+__all__ = ["changes", "closed"]
 
 _PROPERTIES = frozenset({"properties"})
 _MARKED = frozenset({"properties", "event"})
 """What an event's marks are read from."""
 _MARKING = frozenset(MARKING)
+_MARKED_BY = _MARKING.union(CLAIMING)
+"""Where none of these has changed, the marks are what they were."""
 _NAMES = frozenset({"event", "distinct_id", "unset"})
+_SETS = ("set", "set_once")
+_NO_FIELDS: dict[str, Any] = {}
+_PARTS = ("properties", "set", "set_once", "unset")
 _TOO_LARGE = "the event has {} bytes after its transformations, the limit is {} (limits.event_bytes)"
 _encode = msgspec.json.Encoder().encode
 
@@ -42,12 +48,78 @@ def closed(
     Raises Refused where it breaks a limit, and TypeError, ValueError or RecursionError for what JSON does not have.
     """
     changed, of = event._changed, event._of
+    of = of if type(of) is Event else of.whole()  # type: ignore[union-attr]
     text = _in_part(event, limits, seen if anew else ()) if anew or "properties" in changed else None
     if text is not None and changed <= _PROPERTIES and _is_ordinary(event):
         return msgspec.structs.replace(of, properties=text, applied=applied, failed=failed)
-    fields: dict[str, Any] = {}
+    fields = _fields(event, limits, anew, text)
     if applied or failed:
-        fields = {"applied": applied, "failed": failed}
+        fields |= {"applied": applied, "failed": failed}
+    if not fields:
+        return of
+    _weigh(of, fields, limits)
+    return msgspec.structs.replace(of, **fields)
+
+
+def changes(
+    event: OpenEvent, limits: Limits, texts: Texts, row: int, *, anew: bool, seen: Collection[str] | None
+) -> tuple[list[Place] | None, dict[str, Any]]:
+    """The same for one of many events in columns: what is to be put into its text among `texts`, and the fields that
+    are others now. None for the places where the fields hold all of the text."""
+    changed, of = event._changed, event._of
+    places = None
+    if changed == _PROPERTIES or (anew and not changed):
+        places = _places(event, limits, texts, row, seen if anew else ())
+    if places is None:
+        text = _in_part(event, limits, seen if anew else ()) if anew or "properties" in changed else None
+        fields = _fields(event, limits, anew, text)
+        _weigh(of, fields, limits)
+        return None, fields
+    if not anew or not (of.set or of.set_once):
+        return places, _NO_FIELDS
+    fields = {name: _text(getattr(event, name), limits, False) for name in _SETS if getattr(of, name)}
+    _weigh(of, fields, limits, _growth(places))
+    return places, fields
+
+
+def _places(
+    event: OpenEvent, limits: Limits, texts: Texts, row: int, seen: Collection[str] | None
+) -> list[Place] | None:
+    """None where more than the text may have changed, or all of it has to be written."""
+    new = event._new or _NO_FIELDS
+    if event._properties is not None or event._nested or seen is None or not event._known:
+        return None
+    if not _MARKED_BY.isdisjoint(new):
+        return None
+    places = texts.places(row, event._sent, new, seen, event._reading.keys)
+    if places:
+        of, growth = event._of, _growth(places)
+        if growth > 0:
+            # As in _in_part; and with all of it written, the whole may be light enough.
+            size = len(of.properties) + growth
+            beside = len(of.set) + len(of.set_once) + len(of.unset)
+            if size > limits.keys * KEY_BYTES_MIN or size + beside > limits.event_bytes:
+                return None
+    return places
+
+
+def _growth(places: list[Place]) -> int:
+    growth = 0
+    for start, end, written in places:
+        growth += len(written) - end + start
+    return growth
+
+
+def _fields(event: OpenEvent, limits: Limits, anew: bool, text: bytes | None) -> dict[str, Any]:
+    """What is another now; `text` is that of the properties where it could be written in part."""
+    changed, of = event._changed, event._of
+    fields: dict[str, Any] = {}
+    if "event" in changed:
+        fields["event"] = of.event
+    if "distinct_id" in changed:
+        fields["distinct_id"] = of.distinct_id
+    if "unset" in changed:
+        fields["unset"] = of.unset
     if anew or "properties" in changed:
         fields["properties"] = _text(event._read(), limits, event._nested) if text is None else text
     if "set" in changed or (anew and of.set):
@@ -58,11 +130,7 @@ def closed(
         _check(of, limits)
     if anew or not _MARKED.isdisjoint(changed):
         fields["marks"] = _marks(event, fields.get("properties", of.properties))
-    if not fields:
-        return of
-    result = msgspec.structs.replace(of, **fields)
-    _weigh(result, limits)
-    return result
+    return fields
 
 
 def _is_ordinary(event: OpenEvent) -> bool:
@@ -70,7 +138,7 @@ def _is_ordinary(event: OpenEvent) -> bool:
     of = event._of
     if of.set or of.set_once or of.unset or of.marks or of.event in CLAIM_EVENTS:
         return False
-    return _MARKING.isdisjoint(event._new) and _MARKING.isdisjoint(event._sent)
+    return _MARKING.isdisjoint(event._new or ()) and _MARKING.isdisjoint(event._sent)
 
 
 def _in_part(event: OpenEvent, limits: Limits, seen: Collection[str] | None) -> bytes | None:
@@ -79,15 +147,15 @@ def _in_part(event: OpenEvent, limits: Limits, seen: Collection[str] | None) -> 
         return None
     text: bytes | None = event._of.properties
     if event._known:
-        text = written_in_part(event._of.properties, event._sent, event._new, seen, event._reading.keys)
+        text = written_in_part(event._of.properties, event._sent, event._new or {}, seen, event._reading.keys)
     # A longer one may have to be looked at for its keys; and with all of it written it may be short enough.
     if text is None or len(text) > limits.event_bytes or len(text) > limits.keys * KEY_BYTES_MIN:
         return None
     return text
 
 
-def _weigh(event: Event, limits: Limits) -> None:
-    parts = len(event.properties) + len(event.set) + len(event.set_once) + len(event.unset)
+def _weigh(of: Event | EventRow, fields: dict[str, Any], limits: Limits, growth: int = 0) -> None:
+    parts = growth + sum([len(fields.get(name, getattr(of, name))) for name in _PARTS])
     if parts > limits.event_bytes:
         raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(parts, limits.event_bytes))
 
@@ -97,7 +165,7 @@ def _marks(event: OpenEvent, properties: bytes) -> bytes:
     if event._of.event in CLAIM_EVENTS:
         return marks_of(event._of.event, properties)
     if event._properties is None and event._covers(_MARKING):
-        marked = not (_MARKING.isdisjoint(event._sent) and _MARKING.isdisjoint(event._new))
+        marked = not (_MARKING.isdisjoint(event._sent) and _MARKING.isdisjoint(event._new or ()))
     else:
         marked = not _MARKING.isdisjoint(event._read())
     return marks_of(event._of.event, properties) if marked else b""
@@ -113,7 +181,7 @@ def _text(content: Any, limits: Limits, nested: bool) -> bytes:
     return text
 
 
-def _check(event: Event, limits: Limits) -> None:
+def _check(event: Event | EventRow, limits: Limits) -> None:
     """What was put in place of names. Raises UnicodeEncodeError for half of a surrogate pair."""
     for name, value, most in (
         ("event", event.event, limits.event_name_chars),

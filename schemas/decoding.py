@@ -13,7 +13,7 @@ import numpy
 from numpy.typing import NDArray
 
 from schemas.avro import AvroSchema, avro_fields
-from schemas.event import Event, Rejected, RejectionCode
+from schemas.event import Event, Rejected, RejectionCode, Verdict
 from schemas.event_columns import EventColumns
 from schemas.fields import Fields, Place, finished
 from schemas.json_text import parse_json
@@ -37,34 +37,36 @@ class DecodeContext(msgspec.Struct, frozen=True):
     avro: Mapping[int, AvroSchema]
 
 
-class Decoded(Sequence[Event | Rejected]):
-    """One verdict per record, in order. Who needs no event by itself takes the columns, and none is ever made."""
+class Decoded(Sequence[Verdict]):
+    """One verdict per record, in order: those of decoding, or what transformations have made of them.
 
-    def __init__(self, places: NDArray[numpy.int64], plain: EventColumns, others: Mapping[int, Event | Rejected]):
+    Who needs no event by itself takes the columns, and none is ever made."""
+
+    def __init__(self, places: NDArray[numpy.int64], plain: EventColumns, others: Mapping[int, Verdict]):
         self.places = places
         """Of the plain records in their batch, in their order."""
         self.plain = plain
         self.others = others
         """By their places, in their order: what is not plain."""
-        self._made: list[Event | Rejected] = []
+        self._made: list[Verdict] = []
 
     def __len__(self) -> int:
         return len(self.plain) + len(self.others)
 
     @overload
-    def __getitem__(self, index: int) -> Event | Rejected: ...
+    def __getitem__(self, index: int) -> Verdict: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Event | Rejected]: ...
+    def __getitem__(self, index: slice) -> list[Verdict]: ...
 
-    def __getitem__(self, index: int | slice) -> Event | Rejected | list[Event | Rejected]:
+    def __getitem__(self, index: int | slice) -> Verdict | list[Verdict]:
         if not self._made:
             found = {**dict(zip(self.places.tolist(), self.plain.events(), strict=True)), **self.others}
             self._made = [found[place] for place in range(len(self))]
         return self._made[index]
 
 
-def decode(batch: RawBatch, context: DecodeContext) -> list[Event | Rejected]:
+def decode(batch: RawBatch, context: DecodeContext) -> list[Verdict]:
     """One verdict per record, in order. No bytes whatever raise."""
     return decoded(batch, context)[:]
 

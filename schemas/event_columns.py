@@ -1,7 +1,7 @@
 """Events in columns: what most of them are handed on as, because an object for each costs more than its fields."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, compress, pairwise, repeat
 
 import msgspec
 import numpy
@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from schemas.event import Event
 
-__all__ = ["EventColumns"]
+__all__ = ["RARE", "EventColumns", "EventRow"]
+
+RARE = ("set", "set_once", "unset", "marks", "applied", "failed")
+"""Fields that most events lack."""
+_TEXTS = RARE[:4]
 
 
 class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,13 +68,13 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def events(self) -> Iterator[Event]:
-        """One by one. Of columns that were decoded: nothing is applied, failed or repaired in them."""
-        special = bool(self.applied or self.failed or self.repaired)
-        assert not special, "what was transformed or repaired is put into columns only to be written"
+        """One by one. Of columns that were decoded, and transformed since: nothing is repaired in them."""
+        assert not self.repaired, "what was repaired is put into columns only to be written"
         uuids = [self.uuid[at : at + 16] for at in range(0, len(self.uuid), 16)]
         ends = numpy.concatenate(([0], numpy.cumsum(self.sizes))).tolist()
         texts = [self.properties[start:end] for start, end in pairwise(ends)]
         of_set, of_set_once, of_unset, of_marks = self.set.get, self.set_once.get, self.unset.get, self.marks.get
+        of_applied, of_failed = self.applied.get, self.failed.get
         historical = frozenset(self.historical)
         rows = zip(
             uuids,
@@ -96,4 +100,87 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
                 unset=of_unset(row, b""),
                 historical=row in historical,
                 marks=of_marks(row, b""),
+                applied=of_applied(row, ""),
+                failed=of_failed(row, ""),
             )
+
+    def only(self, chosen: Sequence[bool]) -> "EventColumns":
+        """These rows alone; the others have no properties any more."""
+        kept = numpy.array(chosen, numpy.bool_)
+        rows = {row: number for number, row in enumerate(numpy.flatnonzero(kept).tolist())}
+        return msgspec.structs.replace(
+            self,
+            uuid=numpy.frombuffer(self.uuid, "V16")[kept].tobytes(),
+            project=self.project[kept],
+            event=list(compress(self.event, chosen)),
+            distinct_id=list(compress(self.distinct_id, chosen)),
+            timestamp=self.timestamp[kept],
+            received_at=self.received_at[kept],
+            sizes=self.sizes[kept],
+            historical=[rows[row] for row in self.historical if row in rows],
+            **{name: {rows[row]: value for row, value in getattr(self, name).items() if row in rows} for name in RARE},
+        )
+
+    def rows(self, start: int, end: int, ends: Sequence[int]) -> list["EventRow"]:
+        """Some of them, as events by themselves; `ends` are where their properties end."""
+        first = ends[start - 1] if start else 0
+        texts = [self.properties[at:end] for at, end in pairwise((first, *ends[start:end]))]
+        numbers, projects = range(start, end), self.project[start:end].tolist()
+        rows = list(map(EventRow, repeat(self), numbers, projects, self.event[start:end], texts))
+        fields = [getattr(self, name) for name in _TEXTS]
+        for row in {*chain(*fields)}.intersection(numbers):
+            found = rows[row - start]
+            said = [field.get(row, b"") for field in fields]
+            rows[row - start] = EventRow(self, row, found.project, found.event, found.properties, *said)
+        return rows
+
+
+class EventRow(msgspec.Struct, frozen=True, eq=False):
+    """One event in columns, with what is asked for often at hand: it has the attributes of an `Event`."""
+
+    columns: EventColumns
+    row: int
+    project: int
+    event: str
+    properties: bytes
+    set: bytes = b""
+    set_once: bytes = b""
+    unset: bytes = b""
+    marks: bytes = b""
+
+    @property
+    def uuid(self) -> bytes:
+        """16 bytes."""
+        return self.columns.uuid[self.row * 16 : self.row * 16 + 16]
+
+    @property
+    def distinct_id(self) -> str:
+        """How the sender names the actor."""
+        return self.columns.distinct_id[self.row]
+
+    @property
+    def timestamp(self) -> int:
+        """When it happened, in microseconds."""
+        return int(self.columns.timestamp[self.row])
+
+    @property
+    def received_at(self) -> int:
+        """When the edge got it, in microseconds."""
+        return int(self.columns.received_at[self.row])
+
+    def whole(self) -> Event:
+        """The event by itself."""
+        return Event(
+            uuid=self.uuid,
+            project=self.project,
+            event=self.event,
+            distinct_id=self.distinct_id,
+            timestamp=self.timestamp,
+            received_at=self.received_at,
+            properties=self.properties,
+            set=self.set,
+            set_once=self.set_once,
+            unset=self.unset,
+            historical=self.row in self.columns.historical,
+            marks=self.marks,
+        )

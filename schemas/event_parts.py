@@ -26,7 +26,7 @@ def completed(event: OpenEvent, found: Mapping[str, Any], overwrite: bool = Fals
         given = event.get(name)
         if given is None or (overwrite and given != value):
             new[name] = value
-    return event.adding(new) if new else event
+    return event._adding(new) if new else event
 
 
 def revalued(
@@ -49,7 +49,7 @@ def revalued(
                 else:
                     new[name] = found
         if new:
-            result = event.adding(new)
+            result = event._adding(new)
         if gone:
             result = result.without(gone)
     of = event._of

@@ -9,12 +9,14 @@ import msgspec
 
 from schemas.json_text import encoded
 
-__all__ = ["CLAIM_EVENTS", "MARKING", "SESSION_CHARS_MAX", "Marks", "marks_of", "read_marks"]
+__all__ = ["CLAIM_EVENTS", "CLAIMING", "MARKING", "SESSION_CHARS_MAX", "Marks", "marks_of", "read_marks"]
 
 CLAIM_EVENTS = {"$identify": 1, "$create_alias": 2, "$merge_dangerously": 3}
 """Events that say that two distinct ids are one person, with the kind of their claim (pipeline/identity.py)."""
 MARKING = ("$session_id", "$process_person_profile")
 """Names of properties that mark an event of any name; those of a claim mark only the events of claims."""
+CLAIMING = ("$anon_distinct_id", "alias")
+"""Those of a claim: each holds the other distinct id."""
 SESSION_CHARS_MAX = 200
 """A longer `$session_id` is none: the event's session is derived like any other's."""
 

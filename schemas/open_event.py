@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from schemas.event import Event
+from schemas.event_columns import EventRow
 from schemas.json_text import encoded, parsed
 from schemas.property_text import NOTHING_CHOSEN, Reading
 
@@ -20,45 +21,29 @@ __all__ = ["OpenEvent"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NO_NAMES: frozenset[str] = frozenset()
-_NO_VALUES: dict[str, Any] = {}
-"""Replaced as a whole, never written into."""
 
 
-class OpenEvent:
+class OpenEvent(msgspec.Struct, eq=False):
     """One event. Times are microseconds since 1970-01-01T00:00:00Z; values are what JSON has.
 
     A number that neither 64 bits nor a float hold is a `msgspec.Raw`, spelled as it was sent.
     """
 
-    __slots__ = (
-        "_changed",
-        "_known",
-        "_nested",
-        "_new",
-        "_of",
-        "_properties",
-        "_reading",
-        "_sent",
-        "_set",
-        "_set_once",
-    )
-
-    def __init__(self, of: Event, reading: Reading = NOTHING_CHOSEN) -> None:
-        self._of = of
-        self._reading = reading
-        self._known = _NO_NAMES
-        """The names that have been read as long as the whole has not."""
-        self._sent = _NO_VALUES
-        """What stands in the text under these names."""
-        self._new = _NO_VALUES
-        """What has come in its place since, or beside it."""
-        self._properties: dict[str, Any] | None = None
-        """All of them, once somebody has asked for another name."""
-        self._set: dict[str, Any] | None = None
-        self._set_once: dict[str, Any] | None = None
-        self._changed = _NO_NAMES
-        self._nested = False
-        """Objects or lists were put in: how deep they are has to be looked at."""
+    _of: Event | EventRow
+    _reading: Reading = NOTHING_CHOSEN
+    _known: frozenset[str] = _NO_NAMES
+    """The names that have been read as long as the whole has not."""
+    _sent: Mapping[str, Any] = _NOTHING
+    """What stands in the text under these names."""
+    _new: dict[str, Any] | None = None
+    """What has come in its place since, or beside it."""
+    _properties: dict[str, Any] | None = None
+    """All of them, once somebody has asked for another name."""
+    _set: dict[str, Any] | None = None
+    _set_once: dict[str, Any] | None = None
+    _changed: frozenset[str] = _NO_NAMES
+    _nested: bool = False
+    """Objects or lists were put in: how deep they are has to be looked at."""
 
     @property
     def event(self) -> str:
@@ -122,28 +107,21 @@ class OpenEvent:
         """A property's value."""
         if self._properties is None and (name in self._known or self._knows(name)):
             new = self._new
-            return new[name] if new and name in new else self._sent.get(name, otherwise)
+            return new[name] if new is not None and name in new else self._sent.get(name, otherwise)
         return self._read().get(name, otherwise)
 
     def adding(self, properties: Mapping[str, Any]) -> "OpenEvent":
         """The event with these properties added; those of the same names are replaced."""
         if not properties:
             return self
-        if self._properties is None and self._covers(properties.keys()):
-            other = self._copy()
-            other._new = {**self._new, **properties} if self._new else dict(properties)
-            other._changed = self._changed | _PROPERTIES if self._changed else _PROPERTIES
-        else:
-            other = self._with_properties({**self._read(), **properties})
-        for value in properties.values():
-            if type(value) not in _PLAIN:
-                other._nested = True
-        return other
+        if self._properties is None and not self._covers(properties.keys()):
+            self._read()
+        return self._adding(dict(properties))
 
     def without(self, names: Iterable[str]) -> "OpenEvent":
         """The event without these properties; the same event where it has none of them."""
         names = frozenset(names)
-        if self._chosen(names) == _NO_VALUES:
+        if self._chosen(names) == {}:
             return self
         found = self._read()
         gone = [name for name in names if name in found]
@@ -172,9 +150,10 @@ class OpenEvent:
             plain["distinct_id"] = distinct_id
         if unset is not None:
             plain["unset"] = encoded(list(unset)) if unset else b""
-        other = self._copy()
+        other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
         if plain:
-            other._of = msgspec.structs.replace(self._of, **plain)
+            of = self._of if type(self._of) is Event else self._of.whole()  # type: ignore[union-attr]
+            other._of = msgspec.structs.replace(of, **plain)
         changed = {*plain}
         for name, given in (("properties", properties), ("set", set), ("set_once", set_once)):
             if given is not None:
@@ -200,7 +179,7 @@ class OpenEvent:
         """Those of these properties that there are; None where they cannot be told without reading all."""
         if self._properties is not None or not self._covers(names):
             return None
-        new, sent = self._new, self._sent
+        new, sent = self._new or {}, self._sent
         return {name: new[name] if name in new else sent[name] for name in names if name in new or name in sent}
 
     def _knows(self, name: str) -> bool:
@@ -218,17 +197,23 @@ class OpenEvent:
             return False
         return True
 
-    def _with_properties(self, properties: dict[str, Any]) -> "OpenEvent":
-        other = self._copy()
-        other._properties = properties
-        other._changed = self._changed | _PROPERTIES
+    def _adding(self, new: dict[str, Any]) -> "OpenEvent":
+        """The event with these added, every one of which has been asked for with `get`; takes over the dict."""
+        other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
+        if self._properties is not None:
+            other._properties = {**self._properties, **new}
+        else:
+            other._new = new if self._new is None else {**self._new, **new}
+        other._changed = self._changed | _PROPERTIES if self._changed else _PROPERTIES
+        for value in new.values():
+            if type(value) not in _PLAIN:
+                other._nested = True
         return other
 
-    def _copy(self) -> "OpenEvent":
-        other = OpenEvent.__new__(OpenEvent)
-        other._of, other._changed, other._nested = self._of, self._changed, self._nested
-        other._reading, other._known, other._sent, other._new = self._reading, self._known, self._sent, self._new
-        other._properties, other._set, other._set_once = self._properties, self._set, self._set_once
+    def _with_properties(self, properties: dict[str, Any]) -> "OpenEvent":
+        other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
+        other._properties = properties
+        other._changed = self._changed | _PROPERTIES
         return other
 
     def __eq__(self, other: object) -> bool:

@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import msgspec
+import numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.filters import Filter
 from pipeline.transforming import Step, TransformRules, transformed
+from schemas.decoding import Decoded
 from schemas.event import Event, Verdict
+from schemas.event_columns import EventColumns
 from schemas.json_text import encoded, parsed
 from schemas.marks import marks_of
 from schemas.property_text import reading_of, written_in_part
@@ -116,6 +119,18 @@ def test_in_part_and_as_a_whole_make_the_same(found: list[Event], listed: list[A
     )
 
     assert [_read(verdict) for verdict in one.verdicts] == [_read(verdict) for verdict in other.verdicts]
+    assert one.tallies == other.tallies
+
+
+@given(st.lists(events(), max_size=4), st.sampled_from([1, 20]), steps)
+def test_in_columns_the_same_is_written(found: list[Event], times: int, listed: list[Any]) -> None:
+    found = found * times
+    rules = TransformRules({0: tuple(_open(*entry) for entry in enumerate(listed))})
+    decoded = Decoded(numpy.arange(len(found)), EventColumns.of(found), {})
+
+    one, other = transformed(decoded, rules), transformed(found, rules)
+
+    assert list(one.verdicts) == list(other.verdicts)
     assert one.tallies == other.tallies
 
 
