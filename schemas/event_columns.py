@@ -1,5 +1,6 @@
 """Events in columns: what most of them are handed on as, because an object for each costs more than its fields."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, compress, pairwise, repeat
 
@@ -34,7 +35,7 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
     set_once: Mapping[int, bytes]
     unset: Mapping[int, bytes]
     historical: Sequence[int]
-    """The rows that are."""
+    """The rows that are, in their order."""
     marks: Mapping[int, bytes]
     applied: Mapping[int, str] = {}
     failed: Mapping[int, str] = {}
@@ -170,6 +171,8 @@ class EventRow(msgspec.Struct, frozen=True, eq=False):
 
     def whole(self) -> Event:
         """The event by itself."""
+        historical = self.columns.historical
+        at = bisect_left(historical, self.row)
         return Event(
             uuid=self.uuid,
             project=self.project,
@@ -181,6 +184,6 @@ class EventRow(msgspec.Struct, frozen=True, eq=False):
             set=self.set,
             set_once=self.set_once,
             unset=self.unset,
-            historical=self.row in self.columns.historical,
+            historical=at < len(historical) and historical[at] == self.row,
             marks=self.marks,
         )
