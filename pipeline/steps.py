@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
+from types import FunctionType, MethodType
 from typing import Any, Literal
 
 import msgspec
@@ -45,6 +46,11 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     def applies(self, project: int, event: str) -> bool | None:
         """Whether it applies to events of this name; None where that depends on the event."""
         return True if self.when is None else self.when.by_name(project, event)
+
+    def bound(self) -> Callable[[OpenEvent], Any]:
+        """What to call for many events in turn: a method costs half as much as an object that can be called."""
+        method = getattr(type(self.call), "__call__", None)  # noqa: B004 - what it is, not whether it is there
+        return MethodType(method, self.call) if type(method) is FunctionType else self.call
 
     def names(self) -> tuple[frozenset[str], frozenset[str]] | None:
         """The properties that it asks every event for, and those it asks for now and then; None where it may be any."""

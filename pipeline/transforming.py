@@ -194,7 +194,7 @@ class _Batch:
         events, given, applied = self._open, self._events, self._applied
         if step.private:
             self._guarded.update(indices)
-        call, matches = step.call, step.when.matches if asks and step.when else None
+        call, matches = step.bound(), step.when.matches if asks and step.when else None
         if step.name in self._rules.disabled:
             call = disabled
         label, seen, changed, moved = step.label, 0, 0, False
