@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.columns import fixed, integers, moments, repeated, sixteen, texts, uuid_texts
-from pipeline.facts import claims_key, routed, sent
+from pipeline.facts import claims_key, routed, sent, taken
 from pipeline.identity import Claim, ClaimKind, IdentityRules, refusal_of
 from pipeline.ingestion_warnings import refused_claim
 from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules
@@ -38,6 +38,7 @@ __all__ = [
 
 
 _SETTING = ("set", "set_once", "unset")
+_WARNED = ("project", "distinct_id", "uuid", "timestamp")
 _CLAIMING = ("project", "distinct_id", "uuid", "timestamp", "received_at", "historical")
 
 
@@ -133,17 +134,10 @@ def claimed(found: Keyed, partition: int, rules: ResolveRules) -> list[Sent]:
 
 def warned(found: Keyed, partition: int, refused: Sequence[tuple[int, str, str]]) -> list[Sent]:
     """Person properties that were not taken."""
-    rows = found.rows
+    events = _picked(found.rows, [row for row, _, _ in refused], _WARNED)
     facts = [
-        (
-            rows.column("project")[row].as_py(),
-            rows.column("distinct_id")[row].as_py(),
-            code,
-            message,
-            rows.column("uuid")[row].as_py(),
-            rows.column("timestamp")[row].value,
-        )
-        for row, code, message in refused
+        (project, distinct_id, code, message, uuid, timestamp)
+        for (_, code, message), (_, project, distinct_id, uuid, timestamp) in zip(refused, events, strict=True)
     ]
     return sent("ingestion.warnings", partition, facts)
 
@@ -213,11 +207,8 @@ def _picked(rows: pa.RecordBatch, picked: Sequence[int], columns: Sequence[str])
     """(row, its values in these columns), with times as microseconds."""
     if not picked:
         return iter(())
-    some = rows.select(columns).take(pa.array(picked))
-    values = (
-        integers(column).tolist() if pa.types.is_timestamp(column.type) else column.to_pylist() for column in some
-    )
-    return zip(picked, *values, strict=True)
+    found = taken(rows.select(columns).take(pa.array(picked)))
+    return ((row, *values) for row, values in zip(picked, found, strict=True))
 
 
 def _without_repeats(found: Keyed, repeats: NDArray[numpy.bool_]) -> Keyed:
