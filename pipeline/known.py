@@ -16,13 +16,13 @@ from pipeline.dedupe import CHUNK_RECORDS, RECORD_BYTES, DedupRules, Recent
 from pipeline.known_value import (
     CREATED,
     DESCRIBED,
-    HEAD,
     HEAD_BYTES,
     IDENTIFIED,
     INTERVAL,
     MAPPED,
     KnownId,
     computed_person,
+    heads_of,
     known_key,
     read_value,
     unknown,
@@ -108,7 +108,7 @@ class Known:
     def _together(self, events: _Events, found: Learned) -> list[int]:
         """Work in what is ordinary of these events of different ids; the rows of the others are returned."""
         values = self._values(events.keys)
-        heads = numpy.frombuffer(b"".join([value[:HEAD_BYTES] for value in values]), HEAD).copy()
+        heads = heads_of(values).copy()
         lengths = numpy.fromiter(map(len, values), numpy.int64, len(values))
         cuts = lengths - 16 * numpy.maximum(heads["sessions"].astype(numpy.int64) - 1, 0)
         is_plain = self._ordinary(events, values, heads, cuts)

@@ -8,11 +8,13 @@ the first uuid was received. `created` is the earliest event that is not personl
 The person is the computed one, with version -1, until identify has named another.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 
 import msgspec
 import numpy
+from numpy.typing import NDArray
 
 from pipeline.dedupe import EMPTY, RECORD_BYTES, SEALED_BYTES
 from schemas.identifiers import person_id
@@ -25,10 +27,10 @@ __all__ = [
     "IDENTIFIED",
     "INTERVAL",
     "MAPPED",
-    "NEVER_S",
     "KnownId",
     "computed_person",
     "described",
+    "heads_of",
     "known_key",
     "mapped",
     "person_of",
@@ -57,7 +59,7 @@ HEAD_BYTES = _HEAD.size
 _BEGUN = HEAD_BYTES - 32
 INTERVAL = slice(_BEGUN, _BEGUN + 16)
 """The newest session's start and end, as they stand among the older ones later."""
-NEVER_S = 0xFFFFFFFF
+_NEVER_S = 0xFFFFFFFF
 """`first_s` where no uuid is known: nothing has expired."""
 _SECONDS = slice(16, RECORD_BYTES)
 _PERSONS_CACHED = 16_384
@@ -80,7 +82,7 @@ class KnownId(msgspec.Struct, gc=False):
 
 def unknown(key: bytes) -> bytes:
     """The value of an id that nothing is known of, by its state key."""
-    return _HEAD.pack(0, 0, EMPTY, NEVER_S, 0, -1, computed_person(key), 0, 0, bytes(16))
+    return _HEAD.pack(0, 0, EMPTY, _NEVER_S, 0, -1, computed_person(key), 0, 0, bytes(16))
 
 
 def read_value(value: bytes) -> KnownId:
@@ -91,6 +93,11 @@ def read_value(value: bytes) -> KnownId:
     return KnownId(flags, created, version, person, sessions, session, sealed + value[HEAD_BYTES:cut])
 
 
+def heads_of(values: Sequence[bytes]) -> NDArray[numpy.void]:
+    """The heads of values as one array, not to be written to."""
+    return numpy.frombuffer(b"".join([value[:HEAD_BYTES] for value in values]), HEAD)
+
+
 def written(known: KnownId) -> bytes:
     """The value with these parts."""
     sessions, records = known.sessions, known.recent[SEALED_BYTES:]
@@ -99,7 +106,7 @@ def written(known: KnownId) -> bytes:
         known.flags,
         len(sessions) // 16,
         known.recent[:SEALED_BYTES],
-        int.from_bytes(records[_SECONDS]) if records else NEVER_S,
+        int.from_bytes(records[_SECONDS]) if records else _NEVER_S,
         known.created,
         known.version,
         known.person,

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.columns import fixed, texts
 from pipeline.facts import parted
-from pipeline.known_value import HEAD, HEAD_BYTES, computed_person, described, known_key, person_of, unknown
+from pipeline.known_value import computed_person, described, heads_of, known_key, person_of, unknown
 from pipeline.outcome import Read, Sent
 from pipeline.registers import PeopleRules, PropertyEvent, learn, overlaid, view
 from pipeline.routing import partitions_of
@@ -122,7 +122,7 @@ def told_to_people(keys: Iterable[bytes], state: State, partitions: int) -> list
     if not asked:
         return []
     values = [state.get(known_key(key)) or unknown(key) for key in asked]
-    heads = numpy.frombuffer(b"".join([value[:HEAD_BYTES] for value in values]), HEAD)
+    heads = heads_of(values)
     people = numpy.ascontiguousarray(heads["person"])
     named = [key.partition(b":") for key in asked]
     no = pa.array(numpy.zeros(len(asked), bool))
