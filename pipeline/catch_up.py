@@ -26,7 +26,8 @@ def catch_up(
     Whoever writes the log may let go of its beginning at any time. A store that has not read all of what went lacks the
     removals in it: it is emptied, for all there is stands behind. Raises LogChanged for a log that is another one.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempts = _ATTEMPTS
+    while True:
         low, end = log_end(settings, *place)
         if store.position() < low:
             store.clear()
@@ -35,7 +36,7 @@ def catch_up(
             batches = through(read_to_end(settings, {place: start}, logs, from_there=True), start, end)
             return restore(store, batches, isolated=not settings.broker.embedded)
         except LogChanged:
-            if attempt == _ATTEMPTS:
+            attempts -= 1
+            if not attempts:
                 raise
             store.clear()
-    raise AssertionError("unreachable")
