@@ -243,7 +243,7 @@ class BlockRunner(Runner):
         # Cancelling this loop does not stop the thread: whoever ends the work waits for it, and lets go of the producer
         # only then.
         work.committing = asyncio.ensure_future(self.in_thread(owned.commit, outgoing, {}, record, publish))
-        owned.overlay.committed(await asyncio.shield(work.committing))
+        owned.settle(await asyncio.shield(work.committing))
 
     async def _committed(self, work: BlockWork) -> None:
         """The commit that is under way has ended. Raises what it raised."""
