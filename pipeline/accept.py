@@ -14,7 +14,8 @@ from pipeline.columns import integers
 from pipeline.outcome import DROPPED, MOVED, REJECTED, Fate, Outcome
 from pipeline.rejection import rejected_records
 from pipeline.routing import homes_of
-from pipeline.transforming import Transformed, TransformRules
+from pipeline.steps import TransformRules
+from pipeline.transforming import Transformed
 from schemas.batches import hash_of
 from schemas.decoding import DecodeContext, Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict

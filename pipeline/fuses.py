@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from pipeline.transforming import Tally
+from pipeline.steps import Tally
 
 __all__ = ["Fuses", "FuseBlown"]
 

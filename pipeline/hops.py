@@ -22,9 +22,9 @@ from pipeline.registry import Registry
 from pipeline.resolve import ResolveRules
 from pipeline.settings import Settings
 from pipeline.spine import accept, describe, identify, people, rename, resolve
+from pipeline.steps import Tally, TransformRules
 from pipeline.sweep import Sweep
 from pipeline.transform_list import opened_steps
-from pipeline.transforming import Tally, TransformRules
 from schemas.batches import check_headers, from_wire, schema_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from pipeline.ownership import Owned
 from pipeline.settings import Metrics
-from pipeline.transforming import Tally
+from pipeline.steps import Tally
 
 __all__ = ["METRICS", "Watched", "WorkerCollector", "serve"]
 

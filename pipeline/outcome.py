@@ -7,7 +7,7 @@ import msgspec
 import pyarrow as pa
 
 from pipeline.columns import integers
-from pipeline.transforming import Tally
+from pipeline.steps import Tally
 
 __all__ = [
     "Outcome",

@@ -17,8 +17,8 @@ from pipeline.hard_stop import end_within, stop_now
 from pipeline.ownership import Logs, Owned
 from pipeline.readiness import say_ready
 from pipeline.settings import Settings
+from pipeline.steps import Tally
 from pipeline.topics import topic_ids
-from pipeline.transforming import Tally
 from schemas.outcomes import Retry
 from schemas.record import RawBatch
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.transforming import TransformRules, transformed
+from pipeline.steps import TransformRules
+from pipeline.transforming import transformed
 from schemas.decoding import DecodeContext, decode
 from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
 from schemas.json_text import parsed

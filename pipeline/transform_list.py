@@ -13,7 +13,7 @@ from pipeline.lookups import LookupTable
 from pipeline.outcome import DUPLICATE
 from pipeline.plugins import Offered, Offers
 from pipeline.settings import Settings, TransformEntry
-from pipeline.transforming import Step
+from pipeline.steps import Step
 from schemas.outcomes import ConfigError
 from transforms.interface import Transform, TransformConfig
 

@@ -10,9 +10,10 @@ import msgspec
 from pipeline.plugins import Offers
 from pipeline.registry import Registry
 from pipeline.settings import Settings, TransformEntry
+from pipeline.steps import TransformRules
 from pipeline.transform_diff import Side
 from pipeline.transform_list import opened_steps, transform_problems
-from pipeline.transforming import TransformRules, transformed
+from pipeline.transforming import transformed
 from schemas.decoding import DecodeContext
 from schemas.event import Event, Verdict
 from schemas.json_text import parsed

@@ -26,7 +26,7 @@ from schemas.event_columns import EventRow
 from schemas.open_event import OpenEvent
 from schemas.property_text import Reading
 
-__all__ = ["Step", "Tally", "Transformed", "TransformRules", "transformed"]
+__all__ = ["Transformed", "transformed"]
 
 EVENTS_AT_ONCE = 256
 """Decoded, they fit into the processor's cache; thousands at once cost three times as much an event."""

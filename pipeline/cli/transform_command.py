@@ -158,9 +158,10 @@ def diff_command(
 def bench_command(which: str | None, file: Path, given: str, rounds: int, as_json: bool, config: Path | None) -> None:
     """Measure what a transformation costs, in microseconds an event that it was called for."""
     from pipeline.configuration import load
+    from pipeline.steps import Tally
     from pipeline.transform_input import of_file
     from pipeline.transform_trial import only, side_of
-    from pipeline.transforming import Tally, transformed
+    from pipeline.transforming import transformed
 
     settings = load(config)
     chosen = only(settings, which, _json_object(given)) if which else settings

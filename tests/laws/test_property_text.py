@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.filters import Filter
-from pipeline.transforming import Step, TransformRules, transformed
+from pipeline.steps import Step, TransformRules
+from pipeline.transforming import transformed
 from schemas.decoding import Decoded
 from schemas.event import Event, Verdict
 from schemas.event_columns import EventColumns

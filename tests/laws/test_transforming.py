@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pipeline.filters import Filter
-from pipeline.transforming import Step, TransformRules, transformed
+from pipeline.steps import Step, TransformRules
+from pipeline.transforming import transformed
 from schemas.decoding import Decoded
 from schemas.event import Event, Rejected, RejectionCode, Verdict
 from schemas.event_columns import EventColumns

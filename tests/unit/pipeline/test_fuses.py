@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from pipeline.fuses import STRIKES, FuseBlown, Fuses
-from pipeline.transforming import Tally
+from pipeline.steps import Tally
 
 SLOW = Tally(asked=100, nanoseconds=100 * 1_001_000)
 IN_TIME = Tally(asked=100, nanoseconds=100 * 999_000)

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from pipeline.accounts import LogCounters
 from pipeline.metrics import METRICS, WorkerCollector
-from pipeline.transforming import Tally
+from pipeline.steps import Tally
 
 
 def scraped() -> str:

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from pipeline.steps import Step, TransformRules
 from pipeline.transform_diff import EXAMPLES_KEPT, MESSAGES_KEPT, OTHER_MESSAGES, Comparison, Side
-from pipeline.transforming import Step, TransformRules
 from schemas.decoding import DecodeContext
 from schemas.event import RejectionCode
 from schemas.limits import Limits

@@ -15,8 +15,9 @@ from pipeline.cli.output import EXIT_USAGE
 from pipeline.cli.transform_command import entry as transform
 from pipeline.configuration import parse
 from pipeline.plugins import Offers
+from pipeline.steps import TransformRules
 from pipeline.transform_list import STEPS_MAX, opened_steps
-from pipeline.transforming import TransformRules, transformed
+from pipeline.transforming import transformed
 from schemas.event import Event, Rejected
 from schemas.outcomes import ConfigError
 from transforms.testing import opened

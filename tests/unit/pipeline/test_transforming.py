@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from pipeline.filters import Filter
-from pipeline.transforming import Step, Tally, Transformed, TransformRules, transformed
+from pipeline.steps import Step, Tally, TransformRules
+from pipeline.transforming import Transformed, transformed
 from schemas import open_event
 from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
 from schemas.json_text import parsed

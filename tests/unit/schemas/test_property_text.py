@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from pipeline.filters import Filter
-from pipeline.transforming import Step, TransformRules, transformed
+from pipeline.steps import Step, TransformRules
+from pipeline.transforming import transformed
 from schemas.event import Event
 from schemas.limits import Limits
 from schemas.property_text import NAMES_MAX, NOTHING_CHOSEN, reading_of, written_in_part
