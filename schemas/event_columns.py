@@ -71,39 +71,7 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
     def events(self) -> Iterator[Event]:
         """One by one. Of columns that were decoded, and transformed since: nothing is repaired in them."""
         assert not self.repaired, "what was repaired is put into columns only to be written"
-        uuids = [self.uuid[at : at + 16] for at in range(0, len(self.uuid), 16)]
-        ends = numpy.concatenate(([0], numpy.cumsum(self.sizes))).tolist()
-        texts = [self.properties[start:end] for start, end in pairwise(ends)]
-        of_set, of_set_once, of_unset, of_marks = self.set.get, self.set_once.get, self.unset.get, self.marks.get
-        of_applied, of_failed = self.applied.get, self.failed.get
-        historical = frozenset(self.historical)
-        rows = zip(
-            uuids,
-            self.project.tolist(),
-            self.event,
-            self.distinct_id,
-            self.timestamp.tolist(),
-            self.received_at.tolist(),
-            texts,
-            strict=True,
-        )
-        for row, (uuid, project, event, distinct_id, timestamp, received_at, properties) in enumerate(rows):
-            yield Event(
-                uuid=uuid,
-                project=project,
-                event=event,
-                distinct_id=distinct_id,
-                timestamp=timestamp,
-                received_at=received_at,
-                properties=properties,
-                set=of_set(row, b""),
-                set_once=of_set_once(row, b""),
-                unset=of_unset(row, b""),
-                historical=row in historical,
-                marks=of_marks(row, b""),
-                applied=of_applied(row, ""),
-                failed=of_failed(row, ""),
-            )
+        return map(EventRow.whole, self.rows(0, len(self), numpy.cumsum(self.sizes).tolist()))
 
     def only(self, chosen: Sequence[bool]) -> "EventColumns":
         """These rows alone; the others have no properties any more."""
@@ -186,4 +154,6 @@ class EventRow(msgspec.Struct, frozen=True, eq=False):
             unset=self.unset,
             historical=at < len(historical) and historical[at] == self.row,
             marks=self.marks,
+            applied=self.columns.applied.get(self.row, ""),
+            failed=self.columns.failed.get(self.row, ""),
         )
