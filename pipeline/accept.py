@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.accept_columns import accepted_rows
 from pipeline.columns import integers
-from pipeline.outcome import DROPPED, MOVED, REJECTED, Fate, Outcome
+from pipeline.outcome import DROPPED, MOVED, REJECTED, Fate, Outcome, by_project
 from pipeline.rejection import rejected_records
 from pipeline.routing import homes_of
 from pipeline.steps import TransformRules
 from pipeline.transforming import Transformed
-from schemas.batches import hash_of
 from schemas.decoding import DecodeContext, Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict
 from schemas.event_columns import EventColumns
@@ -57,7 +56,7 @@ def sort_out(records: RawBatch, changed: Transformed, rules: AcceptRules) -> Out
     return Outcome(
         rows=len(records),
         uuid_sum=0,
-        fates=[*_moved(batch), *_rejected(rejected), *_dropped(dropped)],
+        fates=[*(by_project(batch, MOVED, "") if batch is not None else []), *_rejected(rejected), *_dropped(dropped)],
         moved=pieces,
         rejected=rejected_records(records, rejected) if rejected else None,
         repaired=sum(columns.repaired for _, columns in parts),
@@ -82,23 +81,6 @@ def _routed(
     homes = homes[order]
     starts = [0, *(numpy.flatnonzero(numpy.diff(homes)) + 1).tolist(), len(homes)]
     return batch, [(int(homes[start]), batch.slice(start, end - start)) for start, end in pairwise(starts)]
-
-
-def _moved(batch: pa.RecordBatch | None) -> list[Fate]:
-    if batch is None:
-        return []
-    projects = batch.column("project")
-    found = pa.compute.value_counts(projects).to_pylist()
-    if len(found) == 1:
-        return [Fate(MOVED, found[0]["values"], "", batch.num_rows, hash_of(batch.column("uuid")))]
-    return [
-        Fate(MOVED, entry["values"], "", entry["counts"], _sum_of_project(batch, entry["values"])) for entry in found
-    ]
-
-
-def _sum_of_project(batch: pa.RecordBatch, project: int) -> int:
-    chosen = pa.compute.equal(batch.column("project"), project)
-    return hash_of(batch.column("uuid").filter(chosen))
 
 
 def _rejected(found: list[tuple[int, Rejected]]) -> list[Fate]:

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import numpy
 import pyarrow as pa
 
 from pipeline.columns import integers
 from pipeline.steps import Tally
+from schemas.batches import hash_of
 
 __all__ = [
     "Outcome",
     "applied",
+    "by_project",
     "Fate",
     "Read",
     "Sent",
@@ -75,6 +78,17 @@ class Outcome(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         counted = sum(fate.rows for fate in self.fates)
         assert counted == self.rows, f"{self.rows} rows in, {counted} accounted for"
+
+
+def by_project(rows: pa.RecordBatch, kind: str, detail: str) -> list[Fate]:
+    """Events that have all ended in one way: a fate for each project, with the sum of their uuid hashes."""
+    projects = integers(rows.column("project"))
+    uuids = rows.column("uuid")
+    fates = []
+    for project in numpy.unique(projects).tolist():
+        chosen = uuids if (projects == project).all() else uuids.filter(pa.array(projects == project))
+        fates.append(Fate(kind, project, detail, len(chosen), hash_of(chosen)))
+    return fates
 
 
 def applied(

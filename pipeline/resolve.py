@@ -15,7 +15,7 @@ from pipeline.ingestion_warnings import refused_claim
 from pipeline.known import GIVEN, PERSONLESS, Known, KnownRules
 from pipeline.learned import Learned
 from pipeline.log_batch import LogBatch
-from pipeline.outcome import DROPPED, DUPLICATE, MOVED, Fate, Outcome, Read, Sent
+from pipeline.outcome import DROPPED, DUPLICATE, MOVED, Outcome, Read, Sent, by_project
 from pipeline.properties import Described, State, describe
 from pipeline.registers import PeopleRules, PropertyEvent
 from pipeline.sessions import LATE
@@ -185,11 +185,11 @@ def prepared(
     added = {**columns, **place}
     arrays = [added[name] if name in added else found.rows.column(name) for name in PREPARED.names]
     rows = pa.record_batch(arrays, schema=PREPARED)
-    dropped = _by_project(batch.rows.filter(pa.array(repeats)), DROPPED, DUPLICATE) if repeats.any() else []
+    dropped = by_project(batch.rows.filter(pa.array(repeats)), DROPPED, DUPLICATE) if repeats.any() else []
     return Outcome(
         rows=batch.rows.num_rows,
         uuid_sum=hash_of(batch.rows.column("uuid")),
-        fates=[*_by_project(rows, MOVED, ""), *dropped],
+        fates=[*by_project(rows, MOVED, ""), *dropped],
         moved=[(batch.partition, rows)] if count else [],
         sent=beside,
         changes=changes,
@@ -223,13 +223,3 @@ def _without_repeats(found: Keyed, repeats: NDArray[numpy.bool_]) -> Keyed:
         [found.keys[row] for row in keep.tolist()],
         {places[row]: said for row, said in found.marks.items() if not repeats[row]},
     )
-
-
-def _by_project(rows: pa.RecordBatch, kind: str, detail: str) -> list[Fate]:
-    projects = integers(rows.column("project"))
-    uuids = rows.column("uuid")
-    fates = []
-    for project in numpy.unique(projects).tolist():
-        chosen = uuids if (projects == project).all() else uuids.filter(pa.array(projects == project))
-        fates.append(Fate(kind, project, detail, len(chosen), hash_of(chosen)))
-    return fates
