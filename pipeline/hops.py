@@ -71,7 +71,23 @@ class Hop(Protocol):
         """After the last batch, in an orderly stop; raises nothing."""
 
 
-class AcceptHop:
+class _Ordinary:
+    """What most hops do beside their batches: nothing."""
+
+    def lacks(self, batch: RawBatch) -> bool:
+        return False
+
+    def provide(self, batch: RawBatch) -> None:
+        """Everything is in the batch and the state."""
+
+    def tend(self, owned: Owned, batch: RawBatch) -> None:
+        """Nothing expires."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class AcceptHop(_Ordinary):
     """events.raw to events.accepted: stateless."""
 
     name = "accept"
@@ -110,15 +126,12 @@ class AcceptHop:
         self._fuses.watch(outcome.tallies)
         yield outcome
 
-    def tend(self, owned: Owned, batch: RawBatch) -> None:
-        """Nothing is kept, so nothing needs upkeep."""
-
     def close(self) -> None:
         self._refresher.stop()
         self._transforms.close()
 
 
-class ResolveHop:
+class ResolveHop(_Ordinary):
     """events.accepted to events.prepared, and the answers of identify and people."""
 
     name = "resolve"
@@ -150,12 +163,6 @@ class ResolveHop:
         self._sweeps.clear()
         self._received_s.clear()
 
-    def lacks(self, batch: RawBatch) -> bool:
-        return False
-
-    def provide(self, batch: RawBatch) -> None:
-        """Everything is in the batch and the state."""
-
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
         for rows in opened(batch):
             if batch.topic == self._accepted:
@@ -176,11 +183,8 @@ class ResolveHop:
         oldest_s = min(received_s, max(batch.timestamps) // 1000) - self._rules.known.dedup.window_s
         owned.overlay.update(sweep.step(owned.store.items, owned.overlay.get, oldest_s))
 
-    def close(self) -> None:
-        """Nothing is open."""
 
-
-class _StateHop:
+class _StateHop(_Ordinary):
     """A hop that turns facts into state and answers: nothing moves on."""
 
     source = ""
@@ -198,18 +202,6 @@ class _StateHop:
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.beside_logs = {topic: logs[name].hex() for topic, name in self._beside.items()}
-
-    def lacks(self, batch: RawBatch) -> bool:
-        return False
-
-    def provide(self, batch: RawBatch) -> None:
-        """Everything is in the batch and the state."""
-
-    def tend(self, owned: Owned, batch: RawBatch) -> None:
-        """Nothing expires."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class IdentifyHop(_StateHop):
