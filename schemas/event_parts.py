@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from schemas.open_event import OpenEvent
-from schemas.property_paths import GONE, Paths, changed
+from schemas.property_paths import GONE, Paths, changed, replaced
 
 __all__ = ["Part", "ValuePart", "completed", "properties_of", "revalued", "revalued_at", "rewritten"]
 
@@ -102,16 +102,10 @@ def rewritten(
 def _revalued(
     content: dict[str, Any], names: Collection[str], change: Callable[[str, Any], Any]
 ) -> dict[str, Any] | None:
-    result: dict[str, Any] | None = None
-    for name in names:
-        if name in content and (found := change(name, content[name])) is not content[name]:
-            if result is None:
-                result = dict(content)
-            if found is GONE:
-                del result[name]
-            else:
-                result[name] = found
-    return result
+    found = {
+        name: new for name in names if name in content and (new := change(name, content[name])) is not content[name]
+    }
+    return replaced(content, found)
 
 
 def properties_of(event: OpenEvent) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from schemas.wildcards import wildcard_expression
 
-__all__ = ["GONE", "Paths", "changed", "kept", "paths_of"]
+__all__ = ["GONE", "Paths", "changed", "kept", "paths_of", "replaced"]
 
 GONE: Final = object()
 """What a change answers where the value has to go."""
@@ -93,15 +93,22 @@ def changed(content: Mapping[str, Any], paths: Paths, change: Callable[[Any], An
 
     None where nothing changes: `change` says so by answering the value it got.
     """
-    result: dict[str, Any] | None = None
+    found: dict[str, Any] = {}
     for name in paths.found(content):
         value, below = content[name], paths.below(name)
         assert below is not None
         new = change(value) if below.ends else _inside(value, below, change)
-        if new is value:
-            continue
-        if result is None:
-            result = dict(content)
+        if new is not value:
+            found[name] = new
+    return replaced(content, found)
+
+
+def replaced(content: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The content with other values for these of its names, GONE to remove one; None where there are none."""
+    if not found:
+        return None
+    result = dict(content)
+    for name, new in found.items():
         if new is GONE:
             del result[name]
         else:

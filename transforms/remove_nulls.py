@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.event_parts import ValuePart, rewritten
-from schemas.property_paths import GONE
+from schemas.property_paths import GONE, replaced
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["RemoveNulls"]
@@ -57,21 +57,13 @@ class RemoveNulls(Transform[Config]):
 
     def _cleaned(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
         """The content without what is empty; None where nothing is."""
-        result: dict[str, Any] | None = None
-        looked_at = self._looked_at
-        for name, value in content.items():
-            if type(value) not in looked_at:
-                continue
-            new = self._left(value)
-            if new is value:
-                continue
-            if result is None:
-                result = dict(content)
-            if new is GONE:
-                del result[name]
-            else:
-                result[name] = new
-        return result
+        looked_at, left = self._looked_at, self._left
+        found = {
+            name: new
+            for name, value in content.items()
+            if type(value) in looked_at and (new := left(value)) is not value
+        }
+        return replaced(content, found)
 
     def _left(self, value: Any) -> Any:
         if value is None:
