@@ -14,6 +14,9 @@ STRIKES = 3
 LEAST_NS = 50_000_000
 """Less than 50 ms in a batch holds nothing up, whatever an event took."""
 
+LEAST_HELD_S = 1.0
+"""So long a step may hold up any batch."""
+
 
 class FuseBlown(Exception):
     """A transformation that protects privacy costs too much: without it nothing may pass, so the worker stops."""
@@ -30,13 +33,52 @@ class Fuses:
         self._budgets = budgets
         self._private = private
         self._strikes = dict.fromkeys(budgets, 0)
+        self._cut: dict[str, int] = {}
+        """How many calls of a step were cut off, in this batch and those right before it."""
+        self._fresh: set[str] = set()
+        """Steps of which calls were cut off since the last look."""
+
+    def is_beyond(self, name: str, rows: int, held_s: float) -> bool:
+        """Whether a step has held up a batch for as long as all batches that would disable it may take together."""
+        return held_s > STRIKES * max(LEAST_HELD_S, rows * self._budgets[name] / 1e6)
+
+    def cut_off(self, name: str, for_good: bool = False) -> None:
+        """A call did not return in time; after STRIKES of them, or `for_good`, the step is skipped from the next on.
+
+        For signal handlers: nothing is logged before `watch`.
+        """
+        self._cut[name] = STRIKES if for_good else self._cut.get(name, 0) + 1
+        self._fresh.add(name)
+        if self._cut[name] >= STRIKES:
+            self.blown.add(name)
 
     def watch(self, tallies: Mapping[str, Tally]) -> None:
         """Take in what a batch cost. Raises FuseBlown."""
         for name, tally in tallies.items():
             self.totals[name] += tally
-            if name not in self.blown:
+            if name in self._fresh:
+                self._say(name)
+            elif name not in self.blown:
+                self._cut.pop(name, None)
                 self._judge(name, tally)
+
+    def _say(self, name: str) -> None:
+        """Calls of the step were cut off in this batch."""
+        self._fresh.discard(name)
+        if name not in self.blown:
+            logger.error(
+                "%s did not return in time (max_ms_per_call) and was cut off; after %d such calls it is disabled",
+                name,
+                STRIKES,
+            )
+        else:
+            self._disable(name, f"{name} did not return in time, or held up a batch for far too long")
+
+    def _disable(self, name: str, why: str) -> None:
+        if name in self._private:
+            raise FuseBlown(f"{why}; it protects privacy, so nothing passes without it: make it quicker")
+        self.blown.add(name)
+        logger.error("%s: it is DISABLED until the worker starts again; events go on without it", why)
 
     def _judge(self, name: str, tally: Tally) -> None:
         called = max(1, tally.asked)
@@ -47,8 +89,5 @@ class Fuses:
         cost = f"{name} took {tally.nanoseconds / called / 1_000:.0f} µs an event, the budget is {self._budgets[name]}"
         if self._strikes[name] < STRIKES:
             logger.warning("%s (max_us_per_event); after %d such batches in a row it is disabled", cost, STRIKES)
-        elif name in self._private:
-            raise FuseBlown(f"{cost}; it protects privacy, so nothing passes without it: make it quicker")
         else:
-            self.blown.add(name)
-            logger.error("%s: it is DISABLED until the worker starts again; events go on without it", cost)
+            self._disable(name, cost)

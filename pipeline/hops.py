@@ -1,7 +1,6 @@
 """Accept and resolve as the shell sees them: what they read, where they write, and outcomes for a batch."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +10,7 @@ import pyarrow as pa
 from pipeline.accept import AcceptRules
 from pipeline.claims import IdentifyRules
 from pipeline.columns import integers
-from pipeline.fuses import Fuses
+from pipeline.cut_off import guarded
 from pipeline.known import KnownRules
 from pipeline.log_batch import LogBatch
 from pipeline.lookups import Refresher
@@ -22,7 +21,7 @@ from pipeline.registry import Registry
 from pipeline.resolve import ResolveRules
 from pipeline.settings import Settings
 from pipeline.spine import accept, describe, identify, people, rename, resolve
-from pipeline.steps import Tally, TransformRules
+from pipeline.steps import Tally
 from pipeline.sweep import Sweep
 from pipeline.transform_list import opened_steps
 from schemas.batches import check_headers, from_wire, schema_of
@@ -100,16 +99,10 @@ class AcceptHop(_Ordinary):
         self.beside_logs: Mapping[str, str] = {}
         self._registry = Registry(settings.registry)
         self._transforms = opened_steps(settings, Path(settings.store.path) / "lookups")
-        self._fuses = Fuses(self._transforms.budgets, self._transforms.private)
+        transforms, self._fuses = guarded(self._transforms, settings.limits)
         self._refresher = Refresher(self._transforms.tables, logger.warning)
         self.tallies: Mapping[str, Tally] = self._fuses.totals
         context = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=self._registry.known)
-        transforms = TransformRules(
-            steps=self._transforms.steps,
-            limits=settings.limits,
-            clock=time.perf_counter_ns,
-            disabled=self._fuses.blown,
-        )
         self._rules = AcceptRules(decoding=context, partitions=settings.topics.partitions, transforms=transforms)
 
     def bind(self, logs: Mapping[str, bytes]) -> None:

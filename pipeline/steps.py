@@ -1,6 +1,7 @@
 """The steps of a project: transformations as they are configured, which properties they look at, and what they did."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from types import FunctionType, MethodType
 from typing import Any, Literal
@@ -15,7 +16,20 @@ from schemas.open_event import OpenEvent
 from schemas.property_text import NOTHING_CHOSEN, Reading, reading_of
 from schemas.refused import Refused
 
-__all__ = ["Chain", "Disabled", "Step", "Tally", "TransformRules", "chain_of", "disabled", "ended", "failure"]
+__all__ = [
+    "Chain",
+    "CutOff",
+    "Disabled",
+    "Step",
+    "Tally",
+    "TransformRules",
+    "Watch",
+    "answer",
+    "chain_of",
+    "disabled",
+    "ended",
+    "failure",
+]
 
 CHAINS_KEPT = 256
 """Of so many projects it is remembered what their steps look at."""
@@ -27,6 +41,35 @@ _EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
 
 class Disabled(Exception):
     """The step has cost too much: it fails on every event until the worker starts again."""
+
+
+class CutOff(BaseException):
+    """Raised inside a call that did not return in time. Not an Exception: those are caught by many a plugin."""
+
+    def __str__(self) -> str:
+        return "it did not return in time (max_ms_per_call)"
+
+
+class Watch:
+    """Where the engine is: what looks may raise CutOff as long as `call` is not negative. This one never looks."""
+
+    __slots__ = ("begun", "call", "step")
+
+    def __init__(self) -> None:
+        self.step = ""
+        self.begun = 0
+        """Grows with every step and group of events."""
+        self.call = -1
+        """Which event of the group is in a transformation or its filter; negative while none is."""
+
+    def over(self, rows: int) -> AbstractContextManager[None]:
+        """Around a batch of so many events."""
+        return nullcontext()
+
+    def begin(self, step: str) -> None:
+        """The events of a group are about to go through a step."""
+        self.step = step
+        self.begun += 1
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -74,6 +117,7 @@ class TransformRules(msgspec.Struct, frozen=True):
     """Nanoseconds of any origin, to tell what a step costs."""
     disabled: Collection[str] = frozenset()
     """Names of steps that have cost too much: they are skipped."""
+    watch: Watch = msgspec.field(default_factory=Watch)
 
 
 class Tally(msgspec.Struct):
@@ -123,6 +167,18 @@ def disabled(event: OpenEvent) -> OpenEvent:
     raise Disabled
 
 
+def answer(step: Step, event: OpenEvent, rules: TransformRules) -> Any:
+    """What a step says of one event, under the watch; the event where its filter leaves it out."""
+    rules.watch.begin(step.name)
+    try:
+        rules.watch.call = 0
+        if step.when is not None and not step.when.matches(event):
+            return event
+        return (disabled if step.name in rules.disabled else step.call)(event)
+    finally:
+        rules.watch.call = -1
+
+
 def ended(step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dropped:
     """What became of an event that a step has ended, counted. Raises TypeError or ValueError for what is no answer."""
     if type(result) is Dropped:
@@ -138,6 +194,6 @@ def ended(step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dro
 
 def failure(step: Step, problem: BaseException, project: int) -> Rejected:
     """The verdict on an event on which a step failed that must not fail."""
-    said = str(problem) if isinstance(problem, FilterFailed | Refused) else type(problem).__name__
+    said = str(problem) if isinstance(problem, FilterFailed | Refused | CutOff) else type(problem).__name__
     message = _EXCEPTION.format(step=step.name, said=said)[:_MESSAGE_CHARS_MAX]
     return Rejected(RejectionCode.TRANSFORM_FAILED, message, project)

@@ -35,6 +35,8 @@ class Opened(msgspec.Struct, frozen=True):
     steps: Mapping[int, tuple[Step, ...]]
     budgets: Mapping[str, int]
     """Microseconds an event may take, by step."""
+    limits_ms: Mapping[str, int]
+    """Milliseconds a call may take, by step."""
     private: frozenset[str]
     """Steps that protect privacy: without them nothing may pass."""
     tables: list[LookupTable]
@@ -88,9 +90,10 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
     Raises ConfigError, whose place is that of the entry: `transforms.2`, `projects.0.transforms.1`.
     """
     offers = Offers(settings.plugins)
-    opened = Opened({}, {}, frozenset(), [], {})
+    opened = Opened({}, {}, {}, frozenset(), [], {})
     steps: dict[int, tuple[Step, ...]] = {}
     budgets: dict[str, int] = {}
+    limits_ms: dict[str, int] = {}
     private: set[str] = set()
 
     def ready(entry: TransformEntry) -> Step:
@@ -99,7 +102,7 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
         transform = offered.kind(config, tables)
         opened.tables.extend(tables.values())
         opened.transforms[_name(entry)] = transform
-        budgets[_name(entry)] = entry.max_us_per_event
+        budgets[_name(entry)], limits_ms[_name(entry)] = entry.max_us_per_event, entry.max_ms_per_call
         if offered.kind.privacy:
             private.add(_name(entry))
         return _step(entry, offered, transform)
@@ -116,7 +119,7 @@ def opened_steps(settings: Settings, folder: Path) -> Opened:
     for number, project in enumerate(settings.projects):
         if project.transforms:
             steps[project.id] = of_all + tuple(all_ready(f"projects.{number}.transforms", project.transforms))
-    return Opened(steps, budgets, frozenset(private), opened.tables, opened.transforms)
+    return Opened(steps, budgets, limits_ms, frozenset(private), opened.tables, opened.transforms)
 
 
 def _step(entry: TransformEntry, offered: Offered, call: Callable[[Any], Any]) -> Step:

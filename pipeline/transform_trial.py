@@ -1,16 +1,15 @@
 """Trying transformations out: which steps are meant, and what they make of recorded events."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pipeline.cut_off import guarded
 from pipeline.plugins import Offers
 from pipeline.registry import Registry
 from pipeline.settings import Settings, TransformEntry
-from pipeline.steps import TransformRules
 from pipeline.transform_diff import Side
 from pipeline.transform_list import opened_steps, transform_problems
 from pipeline.transforming import transformed
@@ -45,12 +44,12 @@ def side_of(settings: Settings, folder: Path) -> Side:
     """How a configuration decodes and transforms, with the registry it names. Raises ConfigError."""
     registry = Registry(settings.registry)
     decoding = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=registry.known)
-    steps = opened_steps(settings, folder).steps
+    transforms, _ = guarded(opened_steps(settings, folder), settings.limits)
 
     def provide(batch: RawBatch) -> None:
         registry.fetch(registry.missing(batch.values))
 
-    return Side(decoding, TransformRules(steps, settings.limits, time.perf_counter_ns), provide)
+    return Side(decoding, transforms, provide)
 
 
 def _is_same(file: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import numpy
 
-from pipeline.steps import Chain, Step, Tally, TransformRules, chain_of, disabled, ended, failure
+from pipeline.steps import Chain, CutOff, Step, Tally, TransformRules, answer, chain_of, disabled, ended, failure
 from schemas.closed_event import changes, closed
 from schemas.decoding import Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict
@@ -43,6 +43,11 @@ def transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transform
     """Take every event through its steps. No step makes it raise."""
     if not any(rules.steps.values()):
         return Transformed(verdicts)
+    with rules.watch.over(len(verdicts)):
+        return _transformed(verdicts, rules)
+
+
+def _transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transformed:
     tallies: dict[str, Tally] = {}
     if isinstance(verdicts, Decoded):
         return Transformed(_in_columns(verdicts, rules, tallies), tallies)
@@ -68,7 +73,7 @@ def _in_columns(decoded: Decoded, rules: TransformRules, tallies: dict[str, Tall
         batch.run()
         for row, verdict in batch.put(new, start):
             over[row] = verdict
-    others = transformed(list(decoded.others.values()), rules)
+    others = _transformed(list(decoded.others.values()), rules)
     for name, tally in others.tallies.items():
         if name in tallies:
             tallies[name] += tally
@@ -199,17 +204,24 @@ class _Batch:
             call = disabled
         label, seen, changed, moved = step.label, 0, 0, False
         labels = {"": label}
+        (watch := self._rules.watch).begin(step.name)
         started = self._rules.clock()
         for index in indices:
             event = events[index]
             if event is None:
                 event = events[index] = OpenEvent(given[index], reading)  # type: ignore[arg-type]
             try:
+                watch.call = index
                 if matches is not None and not matches(event):
+                    watch.call = -1
                     continue
                 seen += 1
                 result = call(event)
-            except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's bug costs one event, never the batch
+                watch.call = -1
+            except (Exception, SystemExit, CutOff) as problem:  # noqa: BLE001 - a plugin's bug costs one event
+                watch.call = -1
+                if step.name in self._rules.disabled:
+                    call = disabled
                 self._fail(step, tally, index, problem)
                 moved = True
                 continue
@@ -266,13 +278,11 @@ class _Batch:
             tally = self._tallies.setdefault(step.name, Tally())
             anew = anew or step.private
             try:
-                if step.when is not None and not step.when.matches(current):
-                    continue
-                result = (disabled if step.name in self._rules.disabled else step.call)(current)
+                result = answer(step, current, self._rules)
                 if type(result) is not OpenEvent:
                     return ended(step, tally, result, original.project)
                 whole = closed(result, self._rules.limits, anew=anew)
-            except (Exception, SystemExit) as problem:  # noqa: BLE001 - as above
+            except (Exception, SystemExit, CutOff) as problem:  # noqa: BLE001 - as above
                 tally.failed += 1
                 if step.on_error == "reject":
                     return failure(step, problem, original.project)

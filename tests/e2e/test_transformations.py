@@ -26,6 +26,7 @@ CONFIGURATION: dict[str, Any] = {
         {"use": "score_leads", "config": {"points": {"demo booked": 50}, "partners": "partners.txt"}},
         {"use": "drop_events", "when": 'event == "ping"'},
         {"use": "fragile", "when": 'event == "odd"'},
+        {"use": "fragile", "name": "endless", "when": 'event == "loops"', "max_ms_per_call": 300},
         {"use": "hide_mail"},
     ],
 }
@@ -38,12 +39,14 @@ class Config(TransformConfig, frozen=True):
 
 
 class Fragile(Transform[Config]):
-    """Fails on everything."""
+    """Fails on everything, and on some events never comes to its end."""
 
     name = "fragile"
     Config = Config
 
     def __call__(self, event: OpenEvent) -> Result:
+        while event.event == "loops":
+            pass
         raise RuntimeError(f"cannot handle {event.get('email')}")
 
 
@@ -73,6 +76,7 @@ EVENTS = "\n".join(
         line("odd", 3, **{"$ip": ADDRESS, "email": MAIL, "kept": True}),
         line("page viewed", 4, email=["private", "secret-value"], n=1),
         line("page viewed", 5, n=2),
+        line("loops", 6, n=3),
         json.dumps(
             {
                 "token": "demo",
@@ -174,14 +178,14 @@ def test_events_take_their_steps_and_say_which(place: Place) -> None:
     assert json.loads(by_event["demo booked"]["properties"]) == {"$ip": "93.184.216.0", "lead_score": 100}
     assert by_event["demo booked"]["applied"] == ["anonymize_ip@1", "score_leads@0.2.0", "hide_mail@1"]
     assert json.loads(by_event["odd"]["properties"]) == {"$ip": "93.184.216.0", "kept": True}
-    assert by_event["odd"]["failed"] == ["fragile@1"]
+    assert by_event["odd"]["failed"] == by_event["loops"]["failed"] == ["fragile@1"]
     assert "ping" not in by_event
 
 
 def test_every_event_is_accounted_for_by_the_step_that_ended_it(place: Place) -> None:
     audit = json.loads(place.run("audit", "--json"))
 
-    assert (audit["accepted"], audit["unaccounted"]) == (4, 0)
+    assert (audit["accepted"], audit["unaccounted"]) == (5, 0)
     assert audit["dropped"] == 1
     assert audit["rejected_by_code"] == {"transform_failed": 1}
 
@@ -211,7 +215,7 @@ def test_recorded_events_tell_what_another_list_would_change(place: Place) -> No
     found = json.loads(place.run("transform", "diff", "--with", "other.yaml", "--since", "1h", "--json"))
     gated = place.run("transform", "diff", "--with", "other.yaml", "--since", "1h", "--fail-on", "added", code=1)
 
-    assert (found["records"], found["added"], found["dropped"], found["failed_on"]) == (6, 1, 0, [])
+    assert (found["records"], found["added"], found["dropped"], found["failed_on"]) == (7, 1, 0, [])
     assert found["fates"] == [{"now": "dropped by drop_events", "then": "moved", "events": 1}]
     assert found["fields"]["properties.$ip"]["changed"] == 2
     assert found["fields"]["$set.$ip"]["examples"] == [

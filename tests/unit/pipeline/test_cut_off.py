@@ -1,0 +1,195 @@
+"""Calls that do not return: each costs its event, the third in a row its step, and none the batch."""
+
+import logging
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from pipeline import cut_off
+from pipeline.cut_off import Alarm
+from pipeline.fuses import STRIKES, FuseBlown, Fuses
+from pipeline.steps import Step, TransformRules
+from pipeline.transforming import Transformed, transformed
+from schemas.event import Event, Rejected, RejectionCode
+from schemas.open_event import OpenEvent
+from transforms.testing import opened
+
+Call = Callable[[OpenEvent], Any]
+EVENTS = 5
+
+
+@pytest.fixture(autouse=True)
+def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cut_off, "TICK_S", 0.01)
+
+
+def event(index: int) -> Event:
+    return msgspec.structs.replace(opened({"event": "e"})._of, uuid=bytes([index]) * 16)
+
+
+def spinning(_: OpenEvent) -> OpenEvent:
+    while True:
+        pass
+
+
+def sleeping(event: OpenEvent) -> OpenEvent:
+    time.sleep(1_000_000)
+    return event
+
+
+def matching(event: OpenEvent) -> OpenEvent:
+    re.fullmatch(r"(a|aa)+b", "a" * 1_000)
+    return event
+
+
+def defending(event: OpenEvent) -> OpenEvent:
+    """It catches everything, and goes on twice."""
+    for _ in range(3):
+        try:
+            spinning(event)
+        except BaseException:  # noqa: BLE001 - what many a plugin does
+            pass
+    return event
+
+
+def only(index: int, call: Call) -> Call:
+    """The call for the event of this index, and nothing to do for the others."""
+    return lambda event: call(event) if event.uuid[0] == index else event
+
+
+def through(call: Call, private: bool = False) -> tuple[Transformed, Fuses]:
+    steps = (
+        Step("stuck", "stuck@1", call, on_error="reject" if private else "skip", private=private),
+        Step("last", "last@1", lambda event: event.adding({"last": True})),
+    )
+    fuses = Fuses({"stuck": 1_000, "last": 1_000}, frozenset({"stuck"} if private else ()))
+    rules = TransformRules({0: steps}, disabled=fuses.blown, watch=Alarm({"stuck": 20, "last": 20}, fuses))
+    events = [event(index) for index in range(EVENTS)]
+    return transformed(events, rules), fuses
+
+
+def failed(after: Transformed) -> list[bool]:
+    return [verdict.failed == "stuck@1" for verdict in after.verdicts if type(verdict) is Event]
+
+
+@pytest.mark.parametrize("call", [spinning, sleeping, matching])
+def test_a_call_that_does_not_return_costs_its_event_and_no_other(call: Call, caplog: pytest.LogCaptureFixture) -> None:
+    after, fuses = through(only(1, call))
+    with caplog.at_level(logging.ERROR):
+        fuses.watch(after.tallies)
+
+    assert failed(after) == [False, True, False, False, False]
+    assert [verdict.applied for verdict in after.verdicts if type(verdict) is Event] == ["last@1"] * EVENTS
+    assert "stuck did not return in time (max_ms_per_call)" in caplog.text
+    assert not fuses.blown
+
+
+def test_a_step_that_never_returns_is_disabled_and_events_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    calls = []
+
+    def counted(event: OpenEvent) -> OpenEvent:
+        calls.append(event)
+        return spinning(event)
+
+    after, fuses = through(counted)
+    with caplog.at_level(logging.ERROR):
+        fuses.watch(after.tallies)
+
+    assert len(calls) == STRIKES
+    assert failed(after) == [True] * EVENTS
+    assert after.tallies["last"].changed == EVENTS
+    assert fuses.blown == {"stuck"}
+    assert "DISABLED" in caplog.text
+
+
+def test_what_protects_privacy_lets_nothing_pass_and_stops_the_worker() -> None:
+    after, fuses = through(spinning, private=True)
+
+    assert {type(verdict) for verdict in after.verdicts} == {Rejected}
+    first = after.verdicts[0]
+    assert isinstance(first, Rejected)
+    assert (first.code, "did not return in time" in first.message) == (RejectionCode.TRANSFORM_FAILED, True)
+    with pytest.raises(FuseBlown, match="nothing passes without it"):
+        fuses.watch(after.tallies)
+
+
+def test_calls_that_are_far_apart_do_not_add_up() -> None:
+    after, fuses = through(only(1, spinning))
+    fuses.watch(after.tallies)
+    fuses.watch({"stuck": after.tallies["last"]})
+    for _ in range(STRIKES - 1):
+        fuses.cut_off("stuck")
+
+    assert not fuses.blown
+
+
+def test_a_batch_that_is_held_up_for_long_by_short_calls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.fuses.LEAST_HELD_S", 0.02)
+    calls = []
+
+    def slow(event: OpenEvent) -> OpenEvent:
+        calls.append(event)
+        time.sleep(0.015)
+        return event
+
+    fuses = Fuses({"slow": 1}, frozenset())
+    alarm = Alarm({"slow": 100_000}, fuses)
+    rules = TransformRules({0: (Step("slow", "slow@1", slow),)}, disabled=fuses.blown, watch=alarm)
+    events = [event(0) for _ in range(1_000)]
+    after = transformed(events, rules)
+
+    assert fuses.blown == {"slow"}
+    assert len(calls) < len(events)
+    assert after.tallies["slow"].failed == len(events) - len(calls) + 1
+
+
+def test_a_call_that_catches_what_is_to_end_it_is_ended_again() -> None:
+    after, _ = through(only(1, defending))
+
+    assert failed(after) == [False] * EVENTS
+
+
+def test_a_call_that_catches_everything_for_ever_ends_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(BaseException):
+        pass
+
+    def end(_: str, problem: BaseException) -> None:
+        raise Ended(str(problem))
+
+    def stubborn(event: OpenEvent) -> OpenEvent:
+        while True:
+            try:
+                spinning(event)
+            except cut_off.CutOff:
+                pass
+
+    monkeypatch.setattr(cut_off, "stop_now", end)
+    with pytest.raises(Ended, match="stuck does not return, and catches what is to end it"):
+        through(stubborn)
+
+
+def test_the_timer_ends_with_the_batch() -> None:
+    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[1]
+
+    through(only(1, spinning))
+
+    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[1]) == before
+
+
+def test_in_another_thread_nothing_is_watched() -> None:
+    found: list[bool] = []
+
+    def quick() -> None:
+        found.extend(failed(through(lambda event: event)[0]))
+
+    thread = threading.Thread(target=quick)
+    thread.start()
+    thread.join()
+
+    assert found == [False] * EVENTS
