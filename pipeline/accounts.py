@@ -32,6 +32,8 @@ class LogAccount(msgspec.Struct, frozen=True):
     """The log's first offset when the hop met it; what was removed before that was never its concern."""
     repaired: int = 0
     """Lone surrogates that were replaced by U+FFFD in rows that moved on."""
+    late: int = 0
+    """Events that came too late for a session; they moved on without one."""
     sent: list[tuple[str, int]] = []
     """Facts that followed beside the rows: the log they went to, and how many."""
 
@@ -60,6 +62,7 @@ class LogCounters:
         self.expired = 0
         self.start = 0
         self.repaired = 0
+        self.late = 0
         self._fates: dict[tuple[str, int, str], list[int]] = {}
         self._sent: dict[str, int] = {}
 
@@ -69,7 +72,7 @@ class LogCounters:
         counters = cls(account.topic, account.log)
         counters.position, counters.closed = account.position, account.closed
         counters.rows, counters.sum, counters.expired = account.rows, account.sum, account.expired
-        counters.start, counters.repaired = account.start, account.repaired
+        counters.start, counters.repaired, counters.late = account.start, account.repaired, account.late
         counters._sent = dict(account.sent)
         counters._fates = {(kind, project, detail): [n, total] for kind, project, detail, n, total in account.fates}
         return counters
@@ -118,6 +121,7 @@ class LogCounters:
             fates=fates,
             start=self.start,
             repaired=self.repaired,
+            late=self.late,
             sent=list(self._sent.items()),
         )
 

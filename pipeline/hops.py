@@ -1,7 +1,7 @@
 """Accept and resolve as the shell sees them: what they read, where they write, and outcomes for a batch."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +50,8 @@ class Hop(Protocol):
     """The ids of these topics in hexadecimal, by their names without the installation's prefix."""
     tallies: Mapping[str, Tally]
     """What transformations did, by their names."""
+    disabled: Collection[str]
+    """Transformations that cost too much, and are skipped."""
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         """The topics' ids of this assignment."""
@@ -72,6 +74,9 @@ class Hop(Protocol):
 
 class _Ordinary:
     """What most hops do beside their batches: nothing."""
+
+    tallies: Mapping[str, Tally] = {}
+    disabled: Collection[str] = ()
 
     def lacks(self, batch: RawBatch) -> bool:
         return False
@@ -101,7 +106,7 @@ class AcceptHop(_Ordinary):
         self._transforms = opened_steps(settings, Path(settings.store.path) / "lookups")
         transforms, self._fuses = guarded(self._transforms, settings.limits)
         self._refresher = Refresher(self._transforms.tables, logger.warning)
-        self.tallies: Mapping[str, Tally] = self._fuses.totals
+        self.tallies, self.disabled = self._fuses.totals, self._fuses.blown
         context = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=self._registry.known)
         self._rules = AcceptRules(decoding=context, partitions=settings.topics.partitions, transforms=transforms)
 
@@ -148,7 +153,6 @@ class ResolveHop(_Ordinary):
         self._sweeps: dict[int, Sweep] = {}
         self._received_s: dict[int, int] = {}
         """By partition: when the newest of its events was received."""
-        self.tallies: Mapping[str, Tally] = {}
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.output_log = logs[self.output].hex()
@@ -191,7 +195,6 @@ class _StateHop(_Ordinary):
         self._beside = {topic: named(topic) for topic in self.answers}
         self.beside: tuple[str, ...] = tuple(self._beside.values())
         self.beside_logs: Mapping[str, str] = {}
-        self.tallies: Mapping[str, Tally] = {}
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         self.beside_logs = {topic: logs[name].hex() for topic, name in self._beside.items()}

@@ -22,7 +22,7 @@ class IntervalRunner(Runner):
         self._hop = hop
         super().__init__(settings)
         self.hop_name = hop.name
-        self.tallies = hop.tallies
+        self.tallies, self.disabled = hop.tallies, hop.disabled
         self.sources = hop.sources
         self.outputs = tuple({hop.output, settings.topics.named("events.rejected"), *hop.beside} - {""})
         self._pending = asyncio.Event()

@@ -3,7 +3,7 @@
 The names are a closed set, each under the sentence that defines it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -21,11 +21,15 @@ METRICS = {
     "headrace_position": "The next offset to read of a partition.",
     "headrace_expired_offsets": "Offsets that retention removed before they were read: loss, and a page.",
     "headrace_repaired_surrogates": "Lone surrogates in accepted events that were replaced by U+FFFD.",
+    "headrace_late_events": "Events more than sessions.lateness_s behind the newest of their distinct id: they have no "
+    "session until headrace session rebuild.",
     "headrace_pending_bytes": "Bytes taken in and not yet committed; bounded by commit.pending_bytes_max.",
     "headrace_partitions": "Partitions this worker owns.",
     "headrace_transform_events": "Events a transformation was called for, and how often it changed, dropped, rejected "
     "or failed on one.",
     "headrace_transform_seconds": "Time a transformation took, its filter included.",
+    "headrace_transform_disabled": "1 for a transformation that cost too much: events skip it until the worker starts "
+    "again.",
 }
 
 
@@ -35,6 +39,7 @@ class Watched(Protocol):
     hop_name: str
     work: dict[int, Any]
     tallies: Mapping[str, Tally]
+    disabled: Collection[str]
 
 
 class WorkerCollector:
@@ -63,12 +68,16 @@ class WorkerCollector:
             METRICS["headrace_repaired_surrogates"],
             labels=["hop", "topic", "partition"],
         )
+        late = CounterMetricFamily(
+            "headrace_late_events", METRICS["headrace_late_events"], labels=["hop", "topic", "partition"]
+        )
         positions, expired = [], []
         for one in owned:
             for counters in list(one.counters.values()):
                 place = [counters.topic, str(one.partition)]
                 read.add_metric([hop, *place], counters.rows)
                 repaired.add_metric([hop, *place], counters.repaired)
+                late.add_metric([hop, *place], counters.late)
                 positions.append((place, counters.position))
                 expired.append((place, counters.expired))
                 for (kind, project, detail), (count, _sum) in counters.fates().items():
@@ -76,6 +85,7 @@ class WorkerCollector:
         yield rows
         yield read
         yield repaired
+        yield late
         yield self._gauge("headrace_position", positions, ["topic", "partition"])
         yield self._gauge("headrace_expired_offsets", expired, ["topic", "partition"])
 
@@ -92,6 +102,8 @@ class WorkerCollector:
             seconds.add_metric([name], tally.nanoseconds / 1e9)
         yield events
         yield seconds
+        disabled = [([name], int(name in self._runner.disabled)) for name in self._runner.tallies]
+        yield self._gauge("headrace_transform_disabled", disabled, ["transform"])
 
     def _gauge(self, name: str, values: list[tuple[list[str], int]], labels: list[str] | None = None) -> Metric:
         gauge = GaugeMetricFamily(name, METRICS[name], labels=["hop", *(labels or [])])

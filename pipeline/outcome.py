@@ -72,6 +72,8 @@ class Outcome(msgspec.Struct, frozen=True):
     changes: dict[bytes, bytes | None] = {}
     repaired: int = 0
     """Lone surrogates that were replaced in the rows that moved on."""
+    late: int = 0
+    """Rows that moved on without a session, because they came too late for one."""
     tallies: Mapping[str, Tally] = {}
     """What each transformation did, by the name of its entry."""
 

@@ -170,7 +170,7 @@ def prepared(
     batch: LogBatch,
     found: Keyed,
     columns: dict[str, pa.Array],
-    repeats: NDArray[numpy.bool_],
+    known: Learned,
     beside: list[Sent],
     changes: dict[bytes, bytes | None],
 ) -> Outcome:
@@ -185,7 +185,9 @@ def prepared(
     added = {**columns, **place}
     arrays = [added[name] if name in added else found.rows.column(name) for name in PREPARED.names]
     rows = pa.record_batch(arrays, schema=PREPARED)
+    repeats = known.repeats
     dropped = by_project(batch.rows.filter(pa.array(repeats)), DROPPED, DUPLICATE) if repeats.any() else []
+    named = [said for said in found.marks.values() if said.session]
     return Outcome(
         rows=batch.rows.num_rows,
         uuid_sum=hash_of(batch.rows.column("uuid")),
@@ -193,6 +195,7 @@ def prepared(
         moved=[(batch.partition, rows)] if count else [],
         sent=beside,
         changes=changes,
+        late=int(numpy.count_nonzero(known.starts == LATE)) - len(named),
     )
 
 

@@ -8,7 +8,7 @@ positions are taken from what was worked on, so it comes again.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ class Runner:
         self.settings = settings
         self.tallies: Mapping[str, Tally] = {}
         """What transformations did, by their names, where there are any."""
+        self.disabled: Collection[str] = ()
         self.logs: Logs = {}
         self.work: dict[int, Any] = {}
         self.changing = asyncio.Lock()

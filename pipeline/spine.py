@@ -60,7 +60,7 @@ def resolve(batch: LogBatch, read: Read, rules: ResolveRules) -> Outcome:
         *warned(events, batch.partition, properties.refused),
     ]
 
-    return prepared(batch, events, people | sessions, known.repeats, beside, state.changes)
+    return prepared(batch, events, people | sessions, known, beside, state.changes)
 
 
 def rename(mappings: LogBatch, read: Read, rules: ResolveRules) -> Outcome:

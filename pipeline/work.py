@@ -115,6 +115,7 @@ class PartitionWork:
         counters = self.owned.counters[batch.topic]
         counters.add_read(outcome.rows, outcome.uuid_sum)
         counters.repaired += outcome.repaired
+        counters.late += outcome.late
         for fate in outcome.fates:
             detail = self._hop.output_log if fate.kind == MOVED else fate.detail
             counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)

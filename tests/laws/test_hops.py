@@ -268,6 +268,22 @@ def test_an_event_from_after_2106_is_remembered_too() -> None:
     assert resolved([rows], state) == []
 
 
+def test_events_that_came_too_late_for_a_session_are_counted() -> None:
+    values = [
+        saying("ada", 1, '},"timestamp":"2022-12-20T00:00:00Z"'),
+        saying("ada", 2, '},"timestamp":"2022-12-13T00:00:00Z"'),  # seven days before
+        saying("ada", 3, '},"timestamp":"2022-12-12T23:59:59Z"'),
+        saying("ada", 4, ',"$session_id":"s"},"timestamp":"2022-12-01T00:00:00Z"'),  # its sender knows its session
+        saying("bob", 5, '},"timestamp":"2022-12-01T00:00:00Z"'),
+    ]
+
+    outcome = resolve(LogBatch.joined(b"A" * 16, 0, [(0, one_batch(values))]), {}.get, RESOLVE)
+
+    assert outcome.late == 1
+    [(_, moved)] = outcome.moved
+    assert moved.filter(pa.compute.equal(moved["session_id"], ""))["distinct_id"].to_pylist() == ["ada"]
+
+
 @given(st.lists(good, min_size=1, max_size=30))
 def test_every_uuid_that_went_in_is_counted_where_it_went(values: list[bytes]) -> None:
     rows = one_batch(values)

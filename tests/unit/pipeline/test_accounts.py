@@ -85,7 +85,7 @@ def test_an_account_is_the_json_it_is_documented_as() -> None:
         "logs": [{
             "topic": "events.raw", "log": LOG, "position": 3, "closed": False, "rows": 3, "sum": 0, "expired": 0,
             "fates": [["moved", 1, "cd", 3, 9]], "start": 0,
-            "repaired": 0, "sent": [],
+            "repaired": 0, "late": 0, "sent": [],
         }],
     }  # fmt: skip
     assert decode_account(encode_account(account)) == account
