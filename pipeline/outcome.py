@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.columns import integers
 from pipeline.steps import Tally
-from schemas.batches import hash_of
+from schemas.batches import hashes_of
 
 __all__ = [
     "Outcome",
@@ -85,12 +85,15 @@ class Outcome(msgspec.Struct, frozen=True):
 def by_project(rows: pa.RecordBatch, kind: str, detail: str) -> list[Fate]:
     """Events that have all ended in one way: a fate for each project, with the sum of their uuid hashes."""
     projects = integers(rows.column("project"))
-    uuids = rows.column("uuid")
-    fates = []
-    for project in numpy.unique(projects).tolist():
-        chosen = uuids if (projects == project).all() else uuids.filter(pa.array(projects == project))
-        fates.append(Fate(kind, project, detail, len(chosen), hash_of(chosen)))
-    return fates
+    hashes = hashes_of(rows.column("uuid"))
+    if not len(projects) or (projects == projects[0]).all():
+        total = int(hashes.sum(dtype=numpy.uint64))
+        return [Fate(kind, int(projects[0]), detail, len(projects), total)] if len(projects) else []
+    order = numpy.argsort(projects, kind="stable")
+    found, starts, counts = numpy.unique(projects[order], return_index=True, return_counts=True)
+    totals = numpy.add.reduceat(hashes[order].astype(numpy.uint64), starts)
+    each = zip(found.tolist(), counts.tolist(), totals.tolist(), strict=True)
+    return [Fate(kind, project, detail, count, total) for project, count, total in each]
 
 
 def applied(

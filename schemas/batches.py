@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy
 import pyarrow as pa
+from numpy.typing import NDArray
 
 __all__ = [
     "ACCEPTED",
@@ -27,6 +28,7 @@ __all__ = [
     "check_headers",
     "from_wire",
     "hash_of",
+    "hashes_of",
     "schema_of",
     "size_of",
     "to_wire",
@@ -255,10 +257,15 @@ def hash_of(uuids: pa.Array) -> int:
 
     A sum, because it does not depend on order and adds up over batches.
     """
+    return int(hashes_of(uuids).sum(dtype=numpy.uint64))
+
+
+def hashes_of(uuids: pa.Array) -> NDArray[numpy.uint64]:
+    """The uuids' last 8 bytes, of each."""
     if len(uuids) == 0:
-        return 0
+        return numpy.zeros(0, numpy.uint64)
     words = numpy.frombuffer(uuids.buffers()[1], dtype=">u8")[2 * uuids.offset :][: 2 * len(uuids)]
-    return int(words[1::2].sum(dtype=numpy.uint64))
+    return words[1::2]
 
 
 def batch_headers(batch: pa.RecordBatch) -> list[tuple[str, bytes]]:
