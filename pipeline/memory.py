@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 
-__all__ = ["keep_memory", "warm_up"]
+__all__ = ["keep_memory", "spare_pandas", "warm_up"]
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _MIB = 1024 * 1024
@@ -38,15 +38,36 @@ def keep_memory() -> bool:
     return all(mallopt(name, value) == 1 for name, value in wishes.items())
 
 
+class _NoPandas:
+    """Says of pandas that it is not installed."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+def spare_pandas() -> None:
+    """Load pyarrow without pandas, which it would load at its first array where that is installed: 34 MB a worker.
+
+    It looks twice, once for arrays and once for objects, and never again. Plugins can use pandas as they like.
+    """
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        import numpy
+        import pyarrow as pa
+
+        pa.array(numpy.zeros(1))
+        pa.array([""])
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
 def warm_up() -> None:
-    """Load what pyarrow loads late (pandas, where it is installed), and spare the collector what stays.
+    """Spare the collector what has been loaded, and stays.
 
     A batch makes tens of thousands of objects that die with it and form no cycles; collecting them with the default
     thresholds cost a tenth of accept's time.
     """
-    import numpy
-    import pyarrow as pa
-
-    pa.array(numpy.zeros(1))
     gc.freeze()
     gc.set_threshold(200_000, 20, 50)

@@ -20,9 +20,10 @@ def entry(hop: str, name: str | None, as_json: bool, config: Path | None) -> Non
     """
     if (hop == "deliver") != (name is not None):
         fail("only run deliver takes a name: a destination's name", EXIT_USAGE)
-    from pipeline.memory import keep_memory
+    from pipeline.memory import keep_memory, spare_pandas
 
     keep_memory()
+    spare_pandas()
     from pipeline.configuration import connected
 
     settings = connected(config)
