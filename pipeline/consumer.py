@@ -13,9 +13,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from pipeline.connection import client_options
 from pipeline.settings import Settings
-from schemas.record import RawBatch
+from schemas.record import Headers, RawBatch
 
-__all__ = ["LogReader", "LogChanged", "Place", "read_to_end"]
+__all__ = ["LogReader", "LogChanged", "Place", "headers_of", "read_to_end"]
 
 logger = logging.getLogger(__name__)
 
@@ -133,9 +133,24 @@ def as_batch(topic: str, topic_id: bytes, partition: int, messages: list[Message
         timestamps=[at for _, at in map(Message.timestamp, messages)],
         values=list(map(Message.value, messages)),
         keys=list(map(Message.key, messages)),
-        headers=list(map(Message.headers, messages)),
+        headers=headers_of(map(Message.headers, messages), len(messages)),
         after=after,
     )
+
+
+def headers_of(read: Iterator[Headers | None], count: int) -> list[Headers | None]:
+    """The headers of so many messages; None for one whose headers the client cannot read.
+
+    A header's name may be any bytes. Of those that are not UTF-8 the client makes an error, which must not stop a
+    partition for ever. Nobody may ask the message again: it would then answer with a name that is no object.
+    """
+    found: list[Headers | None] = []
+    while len(found) < count:
+        try:
+            found.extend(read)
+        except (SystemError, UnicodeDecodeError):
+            found.append(None)
+    return found
 
 
 def read_to_end(

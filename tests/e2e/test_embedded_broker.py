@@ -1,17 +1,24 @@
 """The broker that comes with the package, as Kafka clients see it."""
 
+import asyncio
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Consumer, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from pipeline.consumer import read_to_end
 from pipeline.embedded import broker
 from pipeline.embedded.parent import start
 from pipeline.embedded.ports import free_ports
+from pipeline.settings import Broker, Settings
+from pipeline.topics import topic_ids
 from tests.e2e.embedded_server import runs
 
 pytestmark = pytest.mark.e2e
@@ -42,6 +49,34 @@ def test_what_is_produced_is_read_with_key_headers_and_partition(bootstrap: str)
 
     assert message is not None
     assert (message.key(), message.value(), message.headers()) == (b"key", b"value", [("rows", b"12")])
+
+
+class _OddName(str):
+    """A header's name that no client of Python would write."""
+
+    def encode(self, *_: str) -> bytes:
+        return b"bad\xff"
+
+
+def test_a_header_whose_name_is_not_utf8_stops_nobody(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
+    admin.create_topics([NewTopic("odd", 1, 1)])["odd"].result(20)
+    for module in (message_accumulator, producer):
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+
+    async def send() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as sender:
+            for name in ("fine", _OddName("odd"), "fine"):
+                await sender.send_and_wait("odd", b"value", partition=0, headers=[(name, b"1")])
+
+    asyncio.run(send())
+    settings = Settings(broker=Broker(bootstrap=bootstrap, embedded=True))
+    log = topic_ids(settings, ["odd"])
+
+    batches = [batch for batch, _ in read_to_end(settings, {("odd", 0): 0}, log)]
+
+    assert [value for batch in batches for value in batch.values] == [b"value"] * 3
+    assert [headers for batch in batches for headers in batch.headers] == [[("fine", b"1")], None, [("fine", b"1")]]
 
 
 def test_a_topic_made_again_under_its_name_is_another_log(bootstrap: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from pipeline.consumer import LogChanged, LogReader
+from pipeline.consumer import LogChanged, LogReader, headers_of
 from pipeline.settings import Settings
 from schemas.record import RawBatch
 
@@ -91,6 +91,15 @@ def test_runs_of_one_partition_are_one_batch_each_in_the_order_of_the_log() -> N
     ]
     assert found[0].values == [b"events.raw 0 1", b"events.raw 0 2", b"events.raw 0 3"]
     assert (found[0].keys, found[0].timestamps, found[0].headers) == ([b"k"] * 3, [5] * 3, [None] * 3)
+
+
+def test_headers_that_the_client_cannot_read_cost_neither_the_record_nor_its_neighbors() -> None:
+    def read(number: int) -> list[tuple[str, bytes]]:
+        if number in (1, 3):
+            raise SystemError("<method 'headers'> returned a result with an exception set")
+        return [("n", b"%d" % number)]
+
+    assert headers_of(map(read, range(4)), 4) == [[("n", b"0")], None, [("n", b"2")], None]
 
 
 def test_trouble_that_passes_between_messages_costs_none_of_them() -> None:
