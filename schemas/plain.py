@@ -37,6 +37,7 @@ _NOTHING = msgspec.Raw()
 _BRACE = b"{"[0]
 _view: Callable[[msgspec.Raw], memoryview] = memoryview
 """A `msgspec.Raw` is a buffer and has no length."""
+_SPACES = b" \t\r\n"
 _names = msgspec.json.Decoder(list[str]).decode
 _Sets = tuple[bytes, bytes, bytes]
 """`$set`, `$set_once` and `$unset`, empty where nothing is set."""
@@ -236,7 +237,7 @@ def _is_object(text: bytes) -> bool:
 
 
 def _unless_empty(text: bytes) -> bytes:
-    return b"" if text == b"{}" else text
+    return b"" if not text[1:-1].strip(_SPACES) else text
 
 
 def _is_unparsable(headers: Headers) -> bool:

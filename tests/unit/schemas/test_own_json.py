@@ -75,6 +75,15 @@ def test_set_at_the_top_wins_per_key_over_set_inside_the_properties() -> None:
     assert json.loads(found.properties) == {"p": 1}
 
 
+@pytest.mark.parametrize("spelled", [b"{}", b"{ }", b"{\n\t}"])
+def test_setting_nothing_is_saying_nothing_however_it_is_spelled(spelled: bytes) -> None:
+    raw = json.dumps(PLAIN).encode()[:-1]
+
+    found = event(raw + b',"$set":%b,"$set_once":%b}' % (spelled, spelled))
+
+    assert (found.set, found.set_once) == (b"", b"")
+
+
 def test_an_event_without_a_uuid_gets_the_same_one_each_time_it_is_read() -> None:
     name = LOG + (3).to_bytes(4) + (0).to_bytes(8)
 
