@@ -9,7 +9,16 @@ import msgspec
 
 from schemas.json_text import encoded
 
-__all__ = ["CLAIM_EVENTS", "CLAIMING", "MARKING", "SESSION_CHARS_MAX", "Marks", "marks_of", "read_marks"]
+__all__ = [
+    "CLAIM_EVENTS",
+    "CLAIMING",
+    "MARKING",
+    "OTHER_CHARS_MAX",
+    "SESSION_CHARS_MAX",
+    "Marks",
+    "marks_of",
+    "read_marks",
+]
 
 CLAIM_EVENTS = {"$identify": 1, "$create_alias": 2, "$merge_dangerously": 3}
 """Events that say that two distinct ids are one person, with the kind of their claim (pipeline/identity.py)."""
@@ -17,6 +26,8 @@ MARKING = ("$session_id", "$process_person_profile")
 """Names of properties that mark an event of any name; those of a claim mark only the events of claims."""
 CLAIMING = ("$anon_distinct_id", "alias")
 """Those of a claim: each holds the other distinct id."""
+OTHER_CHARS_MAX = 1_000
+"""More of another distinct id is not kept: it is far too long to be one, which the rest says as well."""
 SESSION_CHARS_MAX = 200
 """A longer `$session_id` is none: the event's session is derived like any other's."""
 
@@ -27,7 +38,8 @@ class Marks(msgspec.Struct, frozen=True, gc=False, array_like=True):
     claim: int = 0
     """The kind of the claim, 0 for none."""
     other: str = ""
-    """The other distinct id of the claim, empty where an `$identify` names none. Of an object or a list, its text."""
+    """The other distinct id of the claim, empty where an `$identify` names none. Of an object or a list, its text; of
+    what is too long to be an id, the beginning."""
     session: str = ""
     """The session its sender named."""
     personless: bool = False
@@ -54,7 +66,7 @@ def marks_of(event: str, properties: bytes) -> bytes:
     """
     sent = _sent(properties)
     claim = CLAIM_EVENTS.get(event, 0)
-    other = _text(sent.anonymous if claim == 1 else sent.alias)[0] if claim else ""
+    other = _text(sent.anonymous if claim == 1 else sent.alias)[0][:OTHER_CHARS_MAX] if claim else ""
     if claim > 1 and not other:
         claim = 0
     session, is_text = _text(sent.session)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.identity import is_illegal
-from schemas.marks import SESSION_CHARS_MAX, Marks, marks_of, read_marks
+from schemas.marks import OTHER_CHARS_MAX, SESSION_CHARS_MAX, Marks, marks_of, read_marks
 
 
 def marks(event: str, **properties: Any) -> Marks:
@@ -47,6 +47,13 @@ def test_objects_and_lists_become_their_text_which_is_no_legal_distinct_id(sent:
     found = marks("$create_alias", alias=sent)
 
     assert (found.claim, json.loads(found.other)) == (2, sent)
+    assert is_illegal(found.other)
+
+
+def test_of_what_is_too_long_for_a_distinct_id_the_beginning_is_kept() -> None:
+    found = marks("$identify", S_anon_distinct_id="x" * 5_000)
+
+    assert found.other == "x" * OTHER_CHARS_MAX
     assert is_illegal(found.other)
 
 
