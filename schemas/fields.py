@@ -11,7 +11,7 @@ import msgspec
 from schemas.event import Event, Rejected, RejectionCode
 from schemas.identifiers import TEXTS, record_uuid, uuid5
 from schemas.json_text import encoded
-from schemas.limits import Limits
+from schemas.limits import EVENT_BYTES_MAX, Limits
 from schemas.marks import marks_of
 from schemas.refused import Refused
 from schemas.timestamps import OutOfRange, event_time
@@ -63,7 +63,7 @@ def finished(
         if has_value(fields.ip) and "$ip" not in properties:
             properties["$ip"] = fields.ip
         text = encoded(properties)
-        return Event(
+        found = Event(
             uuid=uuid,
             project=project,
             event=event,
@@ -78,6 +78,8 @@ def finished(
             marks=marks_of(event, text),
             repaired=repaired,
         )
+        _weigh(found)
+        return found
     except Refused as refusal:
         return Rejected(refusal.code, refusal.message, project)
 
@@ -203,6 +205,16 @@ def _uuid(value: Any, project: int, properties: dict[str, Any], place: Place) ->
         properties["$original_uuid"] = text
         found = uuid5(TEXTS, f"{project}:{text}".encode())
     return found
+
+
+def _weigh(event: Event) -> None:
+    """A form may say something twice, and numbers are spelled out: an event can weigh many times its record."""
+    size = len(event.properties) + len(event.set) + len(event.set_once) + len(event.unset)
+    if size > EVENT_BYTES_MAX:
+        raise Refused(
+            RejectionCode.TOO_LARGE,
+            f"the event has {size} bytes once all of it is spelled out, and {EVENT_BYTES_MAX} is the most; send less",
+        )
 
 
 def _kind(value: Any) -> str:

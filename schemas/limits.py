@@ -4,10 +4,13 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["Limits", "KEY_BYTES_MIN"]
+__all__ = ["Limits", "EVENT_BYTES_MAX", "KEY_BYTES_MIN"]
 
 KEY_BYTES_MIN = 5
 """The least that a key takes in JSON, `"":1,`: a text with fewer bytes than that per key cannot have them all."""
+EVENT_BYTES_MAX = 7_000_000
+"""The most that an event may have, whatever the limit says: what is more fits into no internal topic (8 MiB), and would
+be read, and fail to be written, for ever."""
 
 
 def _from(least: int, most: int) -> msgspec.Meta:
@@ -17,7 +20,7 @@ def _from(least: int, most: int) -> msgspec.Meta:
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What accept refuses. Times in seconds, sizes in bytes, lengths in characters."""
 
-    event_bytes: Annotated[int, _from(1, 7_000_000)] = 1_000_000
+    event_bytes: Annotated[int, _from(1, EVENT_BYTES_MAX)] = 1_000_000
     """A larger value is rejected as `too_large`; the most is what an internal topic takes (8 MiB), with room for what a
     person is known by."""
     depth: Annotated[int, _from(1, 500)] = 64

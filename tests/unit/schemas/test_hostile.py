@@ -11,7 +11,7 @@ import pytest
 from schemas.avro import parse_schema
 from schemas.decoding import decode
 from schemas.event import Event
-from schemas.limits import Limits
+from schemas.limits import EVENT_BYTES_MAX, Limits
 from tests.unit.schemas.decoded import RECEIVED_MS, batch_of, code, context, decode_one, event
 
 PLAIN = b'{"token":"phc_1","event":"e","distinct_id":"d","uuid":"0189c7a0-0000-7000-8000-000000000001","timestamp":%s}'
@@ -24,7 +24,7 @@ def with_properties(text: bytes, timestamp: bytes = NOW) -> bytes:
 
 def carefully(value: bytes) -> bytes:
     """The same event with a key that only the careful way understands."""
-    return value[:-1] + b',"$set":{}}'
+    return value[:-1] + b',"sent_at":null}'
 
 
 def nested(levels: int) -> bytes:
@@ -242,6 +242,20 @@ def test_what_avro_can_say_and_json_cannot_becomes_null_or_text() -> None:
 
     assert event(record(1.5), avro={5: schema}).properties == b'{"a":null}'
     assert code(record(float("nan")), avro={5: schema}) == "missing_distinct_id"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"type":"page","writeKey":"phc_1","userId":"u","properties":{"title":"%s"}}' % (b"t" * 4_000_000),
+        carefully(with_properties(b'{"a":[%s1]}' % (b"1e15," * 500_000))),
+        carefully(with_properties(b'{"$set":{"a":[%s1]}}' % (b"1e15," * 500_000))),
+    ],
+)
+def test_an_event_that_weighs_many_times_its_record_is_refused_where_no_topic_takes_it(value: bytes) -> None:
+    assert len(value) < EVENT_BYTES_MAX
+
+    assert code(value, limits=Limits(event_bytes=EVENT_BYTES_MAX, keys=1_000_000)) == "too_large"
 
 
 def test_tight_limits_are_kept_on_both_ways() -> None:
