@@ -145,6 +145,9 @@ class OpenEvent(msgspec.Struct, eq=False):
         """The event with what is given in place of what it had."""
         plain: dict[str, Any] = {}
         if event is not None:
+            if not isinstance(event, str):
+                # Steps are told by it which of them apply: it has to be one before the next is asked.
+                raise TypeError("an event's name is a text")
             plain["event"] = event
         if distinct_id is not None:
             plain["distinct_id"] = distinct_id

@@ -255,6 +255,7 @@ def test_a_disabled_step_marks_only_what_its_filter_matches() -> None:
         lambda e: Rejected("no_such_code", "x"),  # type: ignore[arg-type]
         lambda e: e.replace(event="half \ud800"),
         lambda e: e.replace(distinct_id="half \ud800"),
+        lambda e: e.replace(event=["a"]),  # type: ignore[arg-type]
         lambda e: e.replace(unset=["a", 1]),
         lambda e: sys.exit(3),
     ],
