@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import numpy
 
-from pipeline.steps import Chain, CutOff, Step, Tally, TransformRules, answer, chain_of, disabled, ended, failure
+from pipeline.steps import Chain, Step, Tally, TransformRules, answer, chain_of, disabled, ended, failure
 from schemas.closed_event import changes, closed
 from schemas.decoding import Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict
@@ -218,7 +218,9 @@ class _Batch:
                 seen += 1
                 result = call(event)
                 watch.call = -1
-            except (Exception, SystemExit, CutOff) as problem:  # noqa: BLE001 - a plugin's bug costs one event
+            except KeyboardInterrupt:
+                raise
+            except BaseException as problem:  # noqa: BLE001 - a bug in it, or a panic, costs one event, never the batch
                 watch.call = -1
                 if step.name in self._rules.disabled:
                     call = disabled
@@ -282,7 +284,9 @@ class _Batch:
                 if type(result) is not OpenEvent:
                     return ended(step, tally, result, original.project)
                 whole = closed(result, self._rules.limits, anew=anew)
-            except (Exception, SystemExit, CutOff) as problem:  # noqa: BLE001 - as above
+            except KeyboardInterrupt:
+                raise
+            except BaseException as problem:  # noqa: BLE001 - as above
                 tally.failed += 1
                 if step.on_error == "reject":
                     return failure(step, problem, original.project)

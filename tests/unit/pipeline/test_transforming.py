@@ -249,6 +249,11 @@ def test_a_disabled_step_marks_only_what_its_filter_matches() -> None:
     assert [one.failed for one in found.verdicts if isinstance(one, Event)] == ["s@1", ""]
 
 
+def panic(_: OpenEvent) -> Any:
+    """As libraries written in Rust: PyO3's PanicException is no Exception."""
+    raise BaseException("panicked")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -258,6 +263,7 @@ def test_a_disabled_step_marks_only_what_its_filter_matches() -> None:
         lambda e: e.replace(event=["a"]),  # type: ignore[arg-type]
         lambda e: e.replace(unset=["a", 1]),
         lambda e: sys.exit(3),
+        panic,
     ],
 )
 def test_no_answer_of_a_plugin_takes_down_the_batch(answer: Call) -> None:
