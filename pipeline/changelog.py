@@ -14,11 +14,13 @@ from pipeline.outcome import Read
 from pipeline.stores import PartitionStore
 from schemas.record import RawBatch
 
-__all__ = ["BEGIN_KEY", "COMMIT_KEY", "Rounds", "bundle_key", "bundles", "restore", "size_of"]
+__all__ = ["BEGIN_KEY", "COMMIT_KEY", "ROUNDS_KEY", "Rounds", "bundle_key", "bundles", "restore", "size_of"]
 
 COMMIT_KEY = b"\x00commit"
 BEGIN_KEY = b"\x00begin"
 _BUNDLE_KEY = b"\x00bundle"
+ROUNDS_KEY = b"\x00rounds"
+"""Under which a store keeps what its partition's rounds have noted; it stands in no log."""
 _BUNDLE_BYTES = 1024 * 1024
 _KEYS_MIN = 50
 _SHARE_BYTES_MIN = 1024 * 1024
@@ -42,12 +44,27 @@ class Rounds:
         self._since = 0
         self._grown = 0
         self._written = 0
+        self._before: tuple[int, int] | None = None
+        """What the last round had written, and what had come since when this one began."""
         self.position = 0
         """Where the log ends, as far as its own commits go."""
 
-    def start(self, position: int, grown: int) -> None:
-        """Recovered up to this offset, from `grown` bytes."""
+    def start(self, position: int, grown: int, noted: bytes | None = None) -> None:
+        """Recovered up to this offset, from `grown` bytes, and before them from a store with this note."""
         self.position, self._grown = position, grown
+        if noted:
+            self._written, before = map(int, noted.split())
+            self._grown += before
+
+    def note(self) -> bytes:
+        """What a store on disk has to keep: it starts with what it has, and would not know how long the log is.
+
+        A round under way counts as if it had not begun: whoever starts from here begins it anew.
+        """
+        written, grown = self._written, self._grown
+        if self._before is not None:
+            written, grown = self._before[0], self._before[1] + written + grown
+        return b"%d %d" % (written, grown)
 
     def share(self, changes: dict[bytes, bytes | None]) -> dict[bytes, bytes | None]:
         """What the commit of these changes writes: them, and keys that are due in this round."""
@@ -57,6 +74,7 @@ class Rounds:
             if self._grown < max(self._bytes_min, 2 * self._written):
                 return changes
             self._left, self._since = self._keys(), self.position
+            self._before = self._written, self._grown
             self._grown = self._written = 0
         share = changes.copy()
         room = max(_SHARE_BYTES_MIN, size)
@@ -81,7 +99,7 @@ class Rounds:
         self.position = position
         if not self._is_done:
             return None
-        self._left, self._is_done = None, False
+        self._left, self._before, self._is_done = None, None, False
         return self._since
 
     def close(self) -> None:

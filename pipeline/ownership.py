@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.accounts import Account, LogCounters, encode_account
 from pipeline.catch_up import catch_up
-from pipeline.changelog import BEGIN_KEY, COMMIT_KEY, Rounds, bundle_key, bundles
+from pipeline.changelog import BEGIN_KEY, COMMIT_KEY, ROUNDS_KEY, Rounds, bundle_key, bundles
 from pipeline.consumer import Place, log_end
 from pipeline.producer import Outgoing, Transactor
 from pipeline.settings import Settings
@@ -64,7 +64,7 @@ class Owned:
         """Fence the previous owner, read the state to its end, and find the positions. Raises Fenced."""
         self._transactor.open()
         size = catch_up(self.settings, self._store, (self.state_topic, self.partition), self.logs)
-        self._rounds.start(self._store.position(), size)
+        self._rounds.start(self._store.position(), size, self._store.get(ROUNDS_KEY))
         self._read_commit_record()
 
     def positions(self) -> dict[Place, int]:
@@ -86,8 +86,11 @@ class Owned:
 
     def settle(self, end: int) -> int | None:
         """The frozen state is committed. The offset before which nothing in the changelog is needed, if that is new."""
+        before = self._rounds.committed(end)
+        if self._is_cut and isinstance(self._store, RocksStore):
+            self.overlay.also(ROUNDS_KEY, self._rounds.note())
         self.overlay.committed(end)
-        return self._rounds.committed(end)
+        return before
 
     def commit(
         self,

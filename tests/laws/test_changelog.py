@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import changelog
-from pipeline.changelog import COMMIT_KEY, Rounds, bundle_key, bundles, restore
+from pipeline.changelog import COMMIT_KEY, ROUNDS_KEY, Rounds, bundle_key, bundles, restore
 from pipeline.stores import Changes, MemoryStore, RocksStore, over
 from schemas.record import RawBatch
 
@@ -49,7 +49,7 @@ class Worker:
         size = restore(self.store, log.batches(self.store.position()), isolated=True)
         self.overlay = over(self.store)
         self.rounds = Rounds(self.overlay.get, self.store.keys, bytes_min)
-        self.rounds.start(log.end, size)
+        self.rounds.start(log.end, size, self.store.get(ROUNDS_KEY))
 
     def commit(self, changes: Changes) -> int | None:
         self.overlay.update(changes)
@@ -58,8 +58,11 @@ class Worker:
             self.log.records.append((bundle_key(self.rounds.position, number), bundle))
         self.log.records.append((COMMIT_KEY, b"{}"))
         self.rounds.wrote(2)
+        before = self.rounds.committed(self.log.end)
+        if isinstance(self.store, RocksStore):
+            self.overlay.also(ROUNDS_KEY, self.rounds.note())
         self.overlay.committed(self.log.end)
-        return self.rounds.committed(self.log.end)
+        return before
 
 
 def run(found: list[dict[bytes, bytes | None]], bytes_min: int, chance: Callable[[], float]) -> tuple[Log, int]:
@@ -163,6 +166,22 @@ def test_the_log_stays_within_some_times_the_state() -> None:
 
     assert log.low > 0
     assert longest < 6 * 1000 * 120
+
+
+def test_the_log_of_a_store_on_disk_is_cut_however_often_its_worker_starts(tmp_path: Path) -> None:
+    log, longest = Log(), 0
+    with keys_at_least(2):
+        for _ in range(200):
+            worker = Worker(log, 2_000, RocksStore(tmp_path / "state", b"log"))
+            for number in range(5):
+                before = worker.commit({b"k%d" % number: b"v" * 200})
+                if before is not None:
+                    log.cut(before)
+            worker.rounds.close()
+            worker.store.close()
+            longest = max(longest, sum(len(value) for _, value in log.records))
+
+    assert longest < 10_000
 
 
 def test_a_removed_key_does_not_come_back_when_it_was_due_to_be_written_anew() -> None:
