@@ -1,6 +1,7 @@
 """Values get the words that your reports use."""
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -94,7 +95,10 @@ class RemapValues(Transform[Config]):
             new = table.get(self._fold(text) if self._fold else text, _UNKNOWN)
         if new is _UNKNOWN:
             new = default
-        return value if new is _UNKNOWN else new
+        if new is _UNKNOWN:
+            return value
+        # A list or an object is handed out to whoever changes the event next.
+        return deepcopy(new) if isinstance(new, dict | list) else new
 
 
 def _same(one: Any, other: Any) -> bool:

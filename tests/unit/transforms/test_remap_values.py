@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from transforms.interface import OpenEvent
 from transforms.testing import made, opened, run
 
 TABLE = {"p": "pro", "1": 1, "true": "yes", "null": "none", "1.5": [1], "": "empty"}
@@ -83,3 +84,17 @@ def test_every_part_can_be_chosen() -> None:
 def test_what_cannot_work_is_refused(config: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         made("remap_values", config)
+
+
+@pytest.mark.parametrize(("sent", "new"), [("1", [1]), ("x", {"b": [2]})])
+def test_what_the_next_step_does_to_a_new_value_stays_with_the_event(sent: str, new: Any) -> None:
+    step = made("remap_values", {"tables": {"a": {"1": [1]}}, "defaults": {"a": {"b": [2]}}})
+    before = opened({"properties": {"a": sent}})
+
+    first = step(before)
+    assert isinstance(first, OpenEvent)
+    first.properties["a"].clear()
+
+    again = step(before)
+    assert isinstance(again, OpenEvent)
+    assert again.properties["a"] == new
