@@ -26,6 +26,9 @@ TIMEOUT_S = 5.0
 RETRY_S = 1.0
 UNKNOWN_MAX = 10_000
 """Ids remembered as unknown: garbage has four billion of them."""
+ID_MAX = 2**31 - 1
+"""Registries number schemas with 32 bits and a sign. Some answer to a greater id that the request is wrong, not that
+there is no such schema: garbage with one would make its partition wait for ever."""
 _FILE = re.compile(r"(\d+)(?:-.*)?\.avsc")
 
 
@@ -49,7 +52,7 @@ class Registry:
             return set()
         now_s = time.monotonic()
         wanted = schema_ids(values) - self.known.keys()
-        return {number for number in wanted if self._unknown_until.get(number, 0.0) < now_s}
+        return {number for number in wanted if number <= ID_MAX and self._unknown_until.get(number, 0.0) < now_s}
 
     def fetch(self, ids: set[int]) -> None:
         """Ask the registry. Blocks; raises Retry when it does not answer as it should."""

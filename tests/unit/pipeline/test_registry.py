@@ -51,3 +51,9 @@ def test_without_a_registry_nothing_is_known_and_nothing_missing() -> None:
     registry = Registry("")
 
     assert (registry.known, registry.missing([b"\x00\x00\x00\x00\x07"])) == ({}, set())
+
+
+def test_a_number_that_no_registry_gives_is_not_asked_for() -> None:
+    registry = Registry("http://127.0.0.1:9")
+
+    assert registry.missing([b"\x00\x80\x00\x00\x00", b"\x00\xff\xff\xff\xff", b"\x00\x7f\xff\xff\xff"]) == {2**31 - 1}
