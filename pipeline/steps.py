@@ -29,6 +29,7 @@ __all__ = [
     "disabled",
     "ended",
     "failure",
+    "is_skipped",
 ]
 
 CHAINS_KEPT = 256
@@ -190,6 +191,12 @@ def ended(step: Step, tally: Tally, result: Any, project: int) -> Rejected | Dro
         tally.rejected += 1
         return verdict
     raise TypeError("a transformation answered with what is no event, no rejection and nothing dropped")
+
+
+def is_skipped(step: Step, problem: BaseException) -> bool:
+    """Whether the event goes on without the step. Without one whose fuse has blown it does, whatever its `on_error`:
+    all events would be rejected, until somebody starts the worker again."""
+    return step.on_error == "skip" or (isinstance(problem, Disabled) and not step.private)
 
 
 def failure(step: Step, problem: BaseException, project: int) -> Rejected:

@@ -17,7 +17,18 @@ from typing import Any
 import msgspec
 import numpy
 
-from pipeline.steps import Chain, Step, Tally, TransformRules, answer, chain_of, disabled, ended, failure
+from pipeline.steps import (
+    Chain,
+    Step,
+    Tally,
+    TransformRules,
+    answer,
+    chain_of,
+    disabled,
+    ended,
+    failure,
+    is_skipped,
+)
 from schemas.closed_event import changes, closed
 from schemas.decoding import Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict
@@ -254,7 +265,7 @@ class _Batch:
 
     def _fail(self, step: Step, tally: Tally, index: int, problem: BaseException) -> None:
         tally.failed += 1
-        if step.on_error == "skip":
+        if is_skipped(step, problem):
             self._failed[index] = f"{self._failed[index]} {step.label}".lstrip()
         else:
             self._finish(index, failure(step, problem, self._project(index)))
@@ -288,7 +299,7 @@ class _Batch:
                 raise
             except BaseException as problem:  # noqa: BLE001 - as above
                 tally.failed += 1
-                if step.on_error == "reject":
+                if not is_skipped(step, problem):
                     return failure(step, problem, original.project)
                 failed.append(step.label)
                 continue

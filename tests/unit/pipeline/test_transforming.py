@@ -197,6 +197,24 @@ def test_a_disabled_step_is_skipped_and_named() -> None:
     assert found.tallies["slow"] == Tally(asked=2, seen=2, failed=2)
 
 
+@pytest.mark.parametrize("after", [[], [step("bad", lambda e: e.adding({"b": object()}))]])
+def test_without_a_disabled_step_events_go_on_whatever_its_on_error_says(after: list[Step]) -> None:
+    costly = step("costly", lambda e: e, on_error="reject")
+
+    [found] = through([event(a=1)], costly, *after, disabled={"costly"}).verdicts
+
+    assert isinstance(found, Event)
+    assert found.failed.split()[0] == "costly@1"
+
+
+def test_nothing_passes_a_disabled_step_that_protects_privacy() -> None:
+    guard = msgspec.structs.replace(step("guard", lambda e: e, on_error="reject"), private=True)
+
+    [found] = through([event(a=1)], guard, disabled={"guard"}).verdicts
+
+    assert isinstance(found, Rejected)
+
+
 def test_time_is_taken_by_the_clock_it_is_given() -> None:
     ticks = count(0, 1_000)
 
