@@ -11,6 +11,9 @@ logger = logging.getLogger(__name__)
 
 STRIKES = 3
 """One batch beyond its budget may be the machine's fault; so many in a row are not."""
+BYTES_AN_EVENT = 500
+"""So much of a batch may cost what an event may. Events have up to a megabyte, and to hash or to search one takes time
+in proportion: a few that are valid would stop the worker, and those that come after it, for nothing that is stuck."""
 LEAST_NS = 50_000_000
 """Less than 50 ms in a batch holds nothing up, whatever an event took."""
 
@@ -23,7 +26,8 @@ class FuseBlown(Exception):
 
 
 class Fuses:
-    """One for each step, by its name. `budgets` are microseconds an event, on average over a batch."""
+    """One for each step, by its name. `budgets` are microseconds an event, on average over a batch; of a large one, for
+    every 500 bytes."""
 
     def __init__(self, budgets: Mapping[str, int], private: frozenset[str]) -> None:
         self.blown: set[str] = set()
@@ -52,15 +56,15 @@ class Fuses:
         if self._cut[name] >= STRIKES:
             self.blown.add(name)
 
-    def watch(self, tallies: Mapping[str, Tally]) -> None:
-        """Take in what a batch cost. Raises FuseBlown."""
+    def watch(self, tallies: Mapping[str, Tally], read_bytes: int = 0) -> None:
+        """Take in what a batch of so many bytes cost. Raises FuseBlown."""
         for name, tally in tallies.items():
             self.totals[name] += tally
             if name in self._fresh:
                 self._say(name)
             elif name not in self.blown:
                 self._cut.pop(name, None)
-                self._judge(name, tally)
+                self._judge(name, tally, read_bytes // BYTES_AN_EVENT)
 
     def _say(self, name: str) -> None:
         """Calls of the step were cut off in this batch."""
@@ -80,9 +84,9 @@ class Fuses:
         self.blown.add(name)
         logger.error("%s: it is DISABLED until the worker starts again; events go on without it", why)
 
-    def _judge(self, name: str, tally: Tally) -> None:
+    def _judge(self, name: str, tally: Tally, least: int) -> None:
         called = max(1, tally.asked)
-        if tally.nanoseconds < LEAST_NS or tally.nanoseconds <= called * self._budgets[name] * 1_000:
+        if tally.nanoseconds < LEAST_NS or tally.nanoseconds <= max(called, least) * self._budgets[name] * 1_000:
             self._strikes[name] = 0
             return
         self._strikes[name] += 1

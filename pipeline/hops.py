@@ -121,7 +121,8 @@ class AcceptHop(_Ordinary):
 
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
         outcome = accept(batch, self._rules)
-        self._fuses.watch(outcome.tallies)
+        if outcome.tallies:
+            self._fuses.watch(outcome.tallies, batch.bytes)
         yield outcome
 
     def close(self) -> None:

@@ -98,8 +98,8 @@ class TransformEntry(Section, frozen=True):
     """When it fails on an event: `skip` lets the event go on unchanged, `reject` keeps the original. By default skip,
     but reject for what protects privacy, which cannot be skipped."""
     max_us_per_event: Positive = 1_000
-    """Microseconds an event may take, on average; what takes more is disabled (what protects privacy stops the worker).
-    A thousand times what most need: for what is stuck, not for what is slow."""
+    """Microseconds an event may take, or every 500 bytes of large ones, on average; what takes more is disabled (what
+    protects privacy stops the worker). A thousand times what most need: for what is stuck, not for what is slow."""
     max_ms_per_call: Positive = 1_000
     """Milliseconds one call may take before it is cut off, which costs the event what on_error says; a quarter of a
     second is the least that is told apart. Keep it well below broker.session_timeout_s: meanwhile the worker stands."""

@@ -46,3 +46,14 @@ def test_what_was_done_adds_up() -> None:
 
 def test_events_that_the_filter_left_out_count() -> None:
     assert not watched(*[Tally(asked=5_000, seen=0, nanoseconds=100_000_000)] * STRIKES, private=True).blown
+
+
+def test_large_events_may_take_longer_and_what_is_stuck_on_small_ones_may_not() -> None:
+    tally, budgets = Tally(asked=4, nanoseconds=400_000_000), {"step": 1_000}
+    large, small = Fuses(budgets, frozenset()), Fuses(budgets, frozenset())
+
+    for _ in range(STRIKES):
+        large.watch({"step": tally}, 4 * 900_000)
+        small.watch({"step": tally}, 4 * 1_200)
+
+    assert (large.blown, small.blown) == (set(), {"step"})
