@@ -12,6 +12,11 @@ from schemas.record import Headers, RawBatch
 
 __all__ = ["rejected_records", "rejected_rows"]
 
+ROW_BYTES_MAX = 14_000_000
+"""Of an original with its key and headers: of 16 MiB that a message of events.rejected may have. What the topic takes
+is less, but compressed: opened, a record may be many times that, and another compression does not make it so small."""
+PART_BYTES_MAX = 4_000_000
+"""Of each of the three that is kept of a larger one."""
 LAST_MS = 9_214_646_399_999
 """The end of 2261: a producer may write any time into a record, and a column holds no more."""
 
@@ -19,8 +24,12 @@ LAST_MS = 9_214_646_399_999
 def rejected_records(records: RawBatch, found: Sequence[tuple[int, Rejected]]) -> pa.RecordBatch:
     """Rows for raw records: `found` pairs an index of the batch with its rejection."""
     indexes = [index for index, _ in found]
+    originals = [
+        _fitting(rejection, records.keys[index], records.values[index], _headers(records.headers[index]))
+        for index, rejection in found
+    ]
     return _rows(
-        [rejection for _, rejection in found],
+        [rejection for rejection, _, _, _ in originals],
         stage="accept",
         destination="",
         topic=records.topic,
@@ -29,9 +38,9 @@ def rejected_records(records: RawBatch, found: Sequence[tuple[int, Rejected]]) -
         offsets=[records.offsets[index] for index in indexes],
         rows=[0] * len(indexes),
         micros=[min(max(records.timestamps[index], 0), LAST_MS) * 1000 for index in indexes],
-        keys=[records.keys[index] for index in indexes],
-        values=[records.values[index] for index in indexes],
-        headers=[_headers(records.headers[index]) for index in indexes],
+        keys=[key for _, key, _, _ in originals],
+        values=[value for _, _, value, _ in originals],
+        headers=[headers for _, _, _, headers in originals],
     )
 
 
@@ -98,6 +107,23 @@ def _rows(
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, REJECTED, strict=True)]
     return pa.record_batch(arrays, schema=REJECTED)
+
+
+def _fitting(
+    rejection: Rejected, key: bytes | None, value: bytes | None, headers: bytes
+) -> tuple[Rejected, bytes | None, bytes | None, bytes]:
+    """What is kept of an original: all of it, unless no topic takes that. Headers are kept whole or not at all."""
+    size = len(key or b"") + len(value or b"") + len(headers)
+    if size <= ROW_BYTES_MAX:
+        return rejection, key, value, headers
+    said = f"{rejection.message}; the record has {size} bytes with its key and headers; the beginning is kept"
+    kept = headers if len(headers) <= PART_BYTES_MAX else b"[]"
+    return (
+        msgspec.structs.replace(rejection, message=said),
+        key and key[:PART_BYTES_MAX],
+        value and value[:PART_BYTES_MAX],
+        kept,
+    )
 
 
 def _headers(headers: Headers | None) -> bytes:
