@@ -114,3 +114,14 @@ def test_a_timestamp_of_avro_is_understood() -> None:
 
 def test_a_schema_that_is_no_record_makes_no_event() -> None:
     assert code(b"\x00" + (5).to_bytes(4) + b"\x02a", avro={5: parse_schema("string")}) == "not_an_object"
+
+
+def test_a_decimal_of_more_digits_than_its_precision_is_not_read() -> None:
+    amount = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}
+    schema = parse_schema({"type": "record", "name": "Event", "fields": [{"name": "distinct_id", "type": amount}]})
+    long, short = ((length << 1).to_bytes() + b"\x7f" * length for length in (63, 16))
+    longest = b"\x80\x7d" + b"\x7f" * 8_000
+
+    assert code(b"\x00" + (5).to_bytes(4) + longest, avro={5: schema}) == "bad_avro"
+    assert code(b"\x00" + (5).to_bytes(4) + long, avro={5: schema}) == "missing_token"
+    assert code(b"\x00" + (5).to_bytes(4) + short, avro={5: schema}) == "missing_token"
