@@ -39,13 +39,13 @@ def guarded(opened: Opened, limits: Limits) -> tuple[TransformRules, Fuses]:
 class Alarm(Watch):
     """Looks four times a second. `limits_ms` are those of a call, by the step's name."""
 
-    __slots__ = ("_before", "_fuses", "_held", "_limits_ms", "_rows", "_ticks", "_tries")
+    __slots__ = ("_before", "_fuses", "_held", "_limits_ms", "_read", "_ticks", "_tries")
 
     def __init__(self, limits_ms: Mapping[str, int], fuses: Fuses) -> None:
         super().__init__()
         self._limits_ms = limits_ms
         self._fuses = fuses
-        self._rows = 0
+        self._read = (0, 0)
         self._before = (0, 0)
         """The call that the last look found."""
         self._ticks = self._tries = 0
@@ -53,12 +53,12 @@ class Alarm(Watch):
         """Ticks by step, in this batch."""
 
     @contextmanager
-    def over(self, rows: int) -> Iterator[None]:
+    def over(self, rows: int, read_bytes: int) -> Iterator[None]:
         """Signals come to the main thread: in another one nothing is watched."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self._rows, self._before, self._held = rows, (0, 0), {}
+        self._read, self._before, self._held = (rows, read_bytes), (0, 0), {}
         handler = signal.signal(signal.SIGALRM, self._tick)
         timer = signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
         try:
@@ -73,7 +73,7 @@ class Alarm(Watch):
         if self.call < 0:
             return
         held = self._held[self.step] = self._held.get(self.step, 0) + 1
-        if self._fuses.is_beyond(self.step, self._rows, held * TICK_S):
+        if self._fuses.is_beyond(self.step, *self._read, held * TICK_S):
             self._fuses.cut_off(self.step, for_good=True)
             raise CutOff
         here = (self.begun, self.call)

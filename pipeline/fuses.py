@@ -42,9 +42,10 @@ class Fuses:
         self._fresh: set[str] = set()
         """Steps of which calls were cut off since the last look."""
 
-    def is_beyond(self, name: str, rows: int, held_s: float) -> bool:
+    def is_beyond(self, name: str, rows: int, read_bytes: int, held_s: float) -> bool:
         """Whether a step has held up a batch for as long as all batches that would disable it may take together."""
-        return held_s > STRIKES * max(LEAST_HELD_S, rows * self._budgets[name] / 1e6)
+        events = max(rows, read_bytes // BYTES_AN_EVENT)
+        return held_s > STRIKES * max(LEAST_HELD_S, events * self._budgets[name] / 1e6)
 
     def cut_off(self, name: str, for_good: bool = False) -> None:
         """A call did not return in time; after STRIKES of them, or `for_good`, the step is skipped from the next on.

@@ -63,8 +63,8 @@ class Watch:
         self.call = -1
         """Which event of the group is in a transformation or its filter; negative while none is."""
 
-    def over(self, rows: int) -> AbstractContextManager[None]:
-        """Around a batch of so many events."""
+    def over(self, rows: int, read_bytes: int) -> AbstractContextManager[None]:
+        """Around a batch of so many events, with so many bytes of properties."""
         return nullcontext()
 
     def begin(self, step: str) -> None:

@@ -54,8 +54,14 @@ def transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transform
     """Take every event through its steps. No step makes it raise."""
     if not any(rules.steps.values()):
         return Transformed(verdicts)
-    with rules.watch.over(len(verdicts)):
+    with rules.watch.over(len(verdicts), _size_of(verdicts)):
         return _transformed(verdicts, rules)
+
+
+def _size_of(verdicts: Sequence[Verdict]) -> int:
+    if isinstance(verdicts, Decoded):
+        return int(verdicts.plain.sizes.sum()) + _size_of(list(verdicts.others.values()))
+    return sum([len(verdict.properties) for verdict in verdicts if type(verdict) is Event])
 
 
 def _transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transformed:

@@ -149,6 +149,13 @@ def test_a_batch_that_is_held_up_for_long_by_short_calls_is_not_waited_for(monke
     assert after.tallies["slow"].failed == len(events) - len(calls) + 1
 
 
+def test_large_events_may_hold_up_a_batch_for_longer() -> None:
+    fuses = Fuses({"step": 1_000}, frozenset())
+
+    assert fuses.is_beyond("step", 100, 100 * 1_200, 3.5)
+    assert not fuses.is_beyond("step", 100, 100 * 900_000, 3.5)
+
+
 def test_a_call_that_catches_what_is_to_end_it_is_ended_again() -> None:
     after, _ = through(only(1, defending))
 
@@ -156,7 +163,7 @@ def test_a_call_that_catches_what_is_to_end_it_is_ended_again() -> None:
 
 
 def test_a_call_that_catches_everything_for_ever_ends_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ended(BaseException):
+    class Ended(KeyboardInterrupt):
         pass
 
     def end(_: str, problem: BaseException) -> None:
