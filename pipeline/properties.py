@@ -121,7 +121,7 @@ def told_to_people(keys: Iterable[bytes], state: State, partitions: int) -> list
     asked = list(keys)
     if not asked:
         return []
-    values = [state.get(known_key(key)) or unknown(key) for key in asked]
+    values = [state.get(known_key(key)) or unknown([key])[0] for key in asked]
     heads = heads_of(values)
     people = numpy.ascontiguousarray(heads["person"])
     named = [key.partition(b":") for key in asked]

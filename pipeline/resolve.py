@@ -8,7 +8,7 @@ import numpy
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.columns import fixed, integers, moments, repeated, sixteen, texts, uuid_texts
+from pipeline.columns import fixed, ids_of, integers, moments, repeated, texts, uuid_texts
 from pipeline.facts import claims_key, routed, sent, taken
 from pipeline.identity import Claim, ClaimKind, IdentityRules, refusal_of
 from pipeline.ingestion_warnings import refused_claim
@@ -81,13 +81,13 @@ def keyed(batch: LogBatch) -> Keyed:
 def learned(found: Keyed, read: Read, rules: KnownRules) -> tuple[Keyed, Learned, State]:
     """The rows seen for the first time, what is known of them, and the state as they leave it."""
     rows = found.rows
-    marks = [0] * rows.num_rows
+    marks = numpy.zeros(rows.num_rows, numpy.int64)
     for row, said in found.marks.items():
         marks[row] = (GIVEN if said.session else 0) | (PERSONLESS if said.personless else 0)
     known = Known(read, rules)
     # Four bytes of seconds reach until 2106; what claims to have been received later is remembered as of then.
     seconds = numpy.minimum(integers(rows.column("received_at")) // 1_000_000, 0xFFFFFFFF)
-    uuids, timestamps = sixteen(rows.column("uuid")), integers(rows.column("timestamp"))
+    uuids, timestamps = ids_of(rows.column("uuid")), integers(rows.column("timestamp"))
     answer = known.learn(found.keys, uuids, seconds, timestamps, marks).kept()
     return _without_repeats(found, answer.repeats), answer, State(known.changes, read)
 
