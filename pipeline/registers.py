@@ -79,7 +79,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NAMES = msgspec.json.Decoder(list[str])
-_encode_name = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def learn(registers: bytes, events: Sequence[PropertyEvent], rules: PeopleRules) -> Learned:
@@ -141,7 +141,7 @@ def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: Peop
     """
     if not (set or set_once or unset):
         return view or b"{}"
-    values: dict[str, bytes | msgspec.Raw] = {}
+    values: dict[str, msgspec.Raw] = {}
     if set_once:
         values.update(_allowed(set_once, rules)[0])
     if view:
@@ -150,7 +150,9 @@ def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: Peop
         values.update(_allowed(set, rules)[0])
     for name in _names(unset):
         values.pop(name, None)
-    return _text([(name, values[name]) for name in sorted(values)[: rules.keys_max]], rules)[0]
+    if len(values) > rules.keys_max:
+        values = {name: values[name] for name in sorted(values)[: rules.keys_max]}
+    return _text(values, rules)[0]
 
 
 def _added(registers: Registers, parts: Sequence[bytes]) -> bool:
@@ -164,12 +166,11 @@ def _added(registers: Registers, parts: Sequence[bytes]) -> bool:
 
 def _shown(known: Registers, rules: PeopleRules) -> tuple[bytes, int]:
     # After `$unset` only `$set` brings a property back: an unset one hides the earliest `$set_once` too.
-    values = []
-    for name in sorted(known):
-        register = known[name]
+    values = {}
+    for name, register in known.items():
         one = register.latest or register.earliest
         if one is not None and one.value is not None:
-            values.append((name, one.value))
+            values[name] = msgspec.Raw(one.value)
     return _text(values, rules)
 
 
@@ -182,12 +183,14 @@ def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tu
         latest, refused = _allowed(event.set, rules)
         for name in gone:
             latest.pop(name, None)
-        for name, value in latest.items():
+        for name, raw in latest.items():
+            value = bytes(raw)
             join_register(known, name, Register(Stamped(timestamp, uuid, value), None, len(value)))
     if event.set_once:
         earliest, also_refused = _allowed(event.set_once, rules)
         refused = refused + also_refused
-        for name, value in earliest.items():
+        for name, raw in earliest.items():
+            value = bytes(raw)
             join_register(known, name, Register(None, Stamped(timestamp, uuid, value), len(value)))
     for name in gone:
         if _fits(name, rules):
@@ -202,12 +205,13 @@ def _too_large(name: str, rules: PeopleRules) -> str:
     return f"the person property {name[:100]!r} is over {limit}: shorten it, or send it as an event property"
 
 
-def _allowed(text: bytes, rules: PeopleRules) -> tuple[dict[str, bytes], list[str]]:
+def _allowed(text: bytes, rules: PeopleRules) -> tuple[dict[str, msgspec.Raw], list[str]]:
     """The properties of a JSON object that are within the limits, and the names of the others."""
-    sent = {name: bytes(value) for name, value in _OBJECT.decode(text).items()}
-    if len(text) <= rules.value_bytes_max:
+    sent = _OBJECT.decode(text)
+    most = rules.value_bytes_max
+    if len(text) <= most:
         return sent, []
-    refused = [name for name, value in sent.items() if len(value) > rules.value_bytes_max or not _fits(name, rules)]
+    refused = [name for name, value in sent.items() if len(bytes(value)) > most or not _fits(name, rules)]
     return {name: value for name, value in sent.items() if name not in refused}, refused
 
 
@@ -251,12 +255,12 @@ def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str
     return [(TOO_MANY, message)]
 
 
-def _text(values: Sequence[tuple[str, bytes | msgspec.Raw]], rules: PeopleRules) -> tuple[bytes, int]:
-    """A JSON object of as many values as fit, and how many do not."""
-    pieces = [b"%s:%s" % (_encode_name(name), value) for name, value in values]
-    text = b"{%s}" % b",".join(pieces)
-    if len(text) <= rules.view_bytes_max or not pieces:
+def _text(values: dict[str, msgspec.Raw], rules: PeopleRules) -> tuple[bytes, int]:
+    """A JSON object of as many values as fit, in order of the names, and how many do not."""
+    text = _encode(values)
+    if len(text) <= rules.view_bytes_max or not values:
         return text, 0
+    pieces = [_encode({name: values[name]})[1:-1] for name in sorted(values)]
     sizes = accumulate((len(piece) + 1 for piece in pieces), initial=1)  # and a comma, or the last brace
     room = sum(size <= rules.view_bytes_max for size in sizes) - 1
     return b"{%s}" % b",".join(pieces[:room]), len(pieces) - room

@@ -24,12 +24,13 @@ class Register(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 Registers = dict[str, Register]
 
+_encode = msgspec.msgpack.Encoder(order="sorted").encode
 _REGISTERS = msgspec.msgpack.Decoder(Registers)
 
 
 def encode_registers(registers: Registers) -> bytes:
     """Msgpack, in order of the names, so that equal registers are equal bytes; no bytes for none."""
-    return msgspec.msgpack.encode(dict(sorted(registers.items()))) if registers else b""
+    return _encode(registers) if registers else b""
 
 
 def decode_registers(registers: bytes) -> Registers:

@@ -150,6 +150,17 @@ def test_the_view_ends_at_the_first_property_without_room() -> None:
     assert shown(registers, PeopleRules(view_bytes_max=exactly + 6)) == (b'{"a":1,"b":"long","c":1}', 0)
 
 
+def test_names_are_in_the_order_of_their_characters_wherever_they_are_written() -> None:
+    names = sorted(["", "Z", "a", "aa", "\u00e9", "\uffff", "\U00010000", '"'])
+    registers = learn(
+        b"", [said(1, set=msgspec.json.encode(dict.fromkeys(reversed(names), 1)).decode())], RULES
+    ).registers
+
+    assert list(decode_registers(registers)) == names
+    assert list(msgspec.json.decode(view(registers, RULES))) == names
+    assert list(msgspec.json.decode(overlaid(view(registers, RULES), b'{"Z":2}', b"", b""))) == names
+
+
 def test_nothing_known_is_no_bytes_and_an_empty_view() -> None:
     assert encode_registers({}) == joined([], RULES) == joined([b"", b""], RULES) == b""
     assert view(b"", RULES) == b"{}"
