@@ -32,6 +32,7 @@ __all__ = [
     "described",
     "heads_of",
     "in_pieces",
+    "is_own_person",
     "known_key",
     "mapped",
     "person_of",
@@ -151,6 +152,11 @@ def person_of(key: bytes, value: bytes | None) -> tuple[bytes, int, int]:
         return computed_person(key), -1, 0
     head = _HEAD.unpack_from(value)
     return head[6], head[5], head[4]
+
+
+def is_own_person(key: bytes, value: bytes | None) -> bool:
+    """Whether the id with this state key belongs to its computed person."""
+    return not value or not value[0] & MAPPED or person_of(key, value)[0] == computed_person(key)
 
 
 def known_key(key: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.columns import fixed, texts
 from pipeline.facts import parted
-from pipeline.known_value import computed_person, described, heads_of, known_key, person_of, unknown
+from pipeline.known_value import described, heads_of, is_own_person, known_key, person_of, unknown
 from pipeline.outcome import Read, Sent
 from pipeline.registers import PeopleRules, PropertyEvent, learn, overlaid, view
 from pipeline.routing import partitions_of
@@ -44,26 +44,27 @@ class State:
     def get(self, key: bytes) -> bytes | None:
         return self.changes[key] if key in self.changes else self._read(key)
 
+    def several(self, keys: Iterable[bytes]) -> list[bytes | None]:
+        """What `get` gives for each: a call for each costs as much as the look."""
+        changes, read = self.changes, self._read
+        return [changes[key] if key in changes else read(key) for key in keys]
+
 
 def describe(
     rows: Iterable[tuple[int, bytes]], said: Mapping[int, PropertyEvent], state: State, rules: PeopleRules
 ) -> Described:
     """Work properties in. `rows`, as (row, state key), are those that set something (`said`) or whose id has a view."""
     found = Described({}, set(), [])
-    by_key: dict[bytes, list[tuple[int, PropertyEvent | None]]] = {}
+    whose = dict(rows)
+    by_key: dict[bytes, list[tuple[int, PropertyEvent | None]]] = {whose[row]: [] for row in said}
     silent = []
-    rows = list(rows)
-    for row, key in rows:
-        if row in said:
-            by_key[key] = []
-    for row, key in rows:
+    for row, key in whose.items():
         if key in by_key:
             by_key[key].append((row, said.get(row)))
         else:
-            silent.append((row, key))
-    get = state.get
-    for row, key in silent:
-        found.carried[row] = (get(b"v" + key) or b"")[_VERSION_BYTES:] or b"{}"
+            silent.append(row)
+    places = state.several([b"v" + whose[row] for row in silent])
+    found.carried.update(zip(silent, [(place or b"")[_VERSION_BYTES:] or b"{}" for place in places], strict=True))
     for key, events in by_key.items():
         _describe_one(key, events, state, rules, found)
     return found
@@ -79,8 +80,6 @@ def _describe_one(
             shown = overlaid(shown, said.set, said.set_once, said.unset, rules)
         found.carried[row] = shown
     setting = [(row, said) for row, said in events if said is not None]
-    if not setting:
-        return
     learned = learn(state.get(b"r" + key) or b"", [said for _, said in setting], rules)
     found.refused.extend((setting[index][0], code, message) for index, code, message in learned.warnings)
     if not learned.changed:
@@ -88,7 +87,7 @@ def _describe_one(
     known = state.get(known_key(key))
     state.changes[b"r" + key] = learned.registers
     found.learned.add(key)
-    if not any(version) and person_of(key, known)[0] == computed_person(key):
+    if not any(version) and is_own_person(key, known):
         # Nobody else has a say, and some of what was set may be older than what is shown.
         shown = learned.view(rules)
     if place is None:
@@ -121,8 +120,8 @@ def told_to_people(keys: Iterable[bytes], state: State, partitions: int) -> list
     asked = list(keys)
     if not asked:
         return []
-    values = [state.get(known_key(key)) or unknown([key])[0] for key in asked]
-    heads = heads_of(values)
+    values = state.several([known_key(key) for key in asked])
+    heads = heads_of([value or unknown([key])[0] for key, value in zip(asked, values, strict=True)])
     people = numpy.ascontiguousarray(heads["person"])
     named = [key.partition(b":") for key in asked]
     no = pa.array(numpy.zeros(len(asked), bool))
@@ -135,7 +134,7 @@ def told_to_people(keys: Iterable[bytes], state: State, partitions: int) -> list
             no,
             no,
             no,
-            texts([state.get(b"r" + key) or b"" for key in asked]),
+            texts([registers or b"" for registers in state.several([b"r" + key for key in asked])]),
             pa.array(heads["created"].astype(numpy.int64)),
         ],
         CHANGES,

@@ -1,6 +1,6 @@
 """The resolve hop's steps: repeats of an event leave, the others learn their person and their session."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -103,14 +103,17 @@ def with_people(found: Keyed, known: Learned, carried: Mapping[int, bytes]) -> d
 
 def with_properties(found: Keyed, known: Learned, state: State, rules: PeopleRules) -> Described:
     """What the events set, worked into the state; personless ones set nothing."""
-    rows = found.rows
+    rows, keys = found.rows, found.keys
     lengths = [pa.compute.binary_length(rows.column(name)).to_numpy(zero_copy_only=False) for name in _SETTING]
-    setting = set(numpy.flatnonzero(sum(lengths)).tolist())
-    said = {found.keys[row] for row in setting}
-    behind = [row for row, key in enumerate(found.keys) if key in said] if said else []
-    concerned = sorted({*behind, *numpy.flatnonzero(known.described).tolist()})
-    about = [row for row in concerned if not (row in found.marks and found.marks[row].personless)]
-    return describe([(row, found.keys[row]) for row in about], _said(rows, setting.intersection(about)), state, rules)
+    setting = numpy.flatnonzero(sum(lengths)).tolist()
+    concerned = known.described.copy()
+    if setting:
+        said = {keys[row] for row in setting}
+        concerned |= numpy.fromiter(map(said.__contains__, keys), bool, len(keys))
+    personless = [row for row, marks in found.marks.items() if marks.personless]
+    concerned[personless] = False
+    about = [(row, keys[row]) for row in numpy.flatnonzero(concerned).tolist()]
+    return describe(about, _said(rows, sorted(set(setting).difference(personless))), state, rules)
 
 
 def claimed(found: Keyed, partition: int, rules: ResolveRules) -> list[Sent]:
@@ -199,11 +202,9 @@ def prepared(
     )
 
 
-def _said(rows: pa.RecordBatch, setting: Iterable[int]) -> dict[int, PropertyEvent]:
+def _said(rows: pa.RecordBatch, setting: Sequence[int]) -> dict[int, PropertyEvent]:
     """What these rows say about properties."""
-    return {
-        row: PropertyEvent(*said) for row, *said in _picked(rows, sorted(setting), ("timestamp", "uuid", *_SETTING))
-    }
+    return {row: PropertyEvent(*said) for row, *said in _picked(rows, setting, ("timestamp", "uuid", *_SETTING))}
 
 
 def _picked(rows: pa.RecordBatch, picked: Sequence[int], columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
