@@ -59,7 +59,7 @@ def cut(kind: pa.DataType, lengths: NDArray[numpy.int64], whole: bytes) -> pa.Ar
     """Bytes cut into values of these lengths; under 2 GiB together.
 
     Accept reads no more at once than the client holds (`fetch.queue_kilobytes`) and what comes while it gathers; the
-    other hops take some 2,000 rows of a limited size (ROWS_AT_ONCE in hops.py).
+    other hops take some thousands of rows of a limited size (ROWS_AT_ONCE and EVENTS_AT_ONCE in hops.py).
     """
     offsets = numpy.zeros(len(lengths) + 1, numpy.int64)
     numpy.cumsum(lengths, out=offsets[1:])

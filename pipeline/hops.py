@@ -24,7 +24,7 @@ from pipeline.spine import accept, describe, identify, people, rename, resolve
 from pipeline.steps import Tally
 from pipeline.sweep import Sweep
 from pipeline.transform_list import opened_steps
-from schemas.batches import check_headers, from_wire, schema_of
+from schemas.batches import check_headers, from_wire, schema_of, size_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch
 
@@ -33,7 +33,12 @@ __all__ = ["AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ResolveHop", "opened
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
-"""Some 2.5 MB of events; a batch costs 0.1 ms whatever its size, and above this size nothing more is gained."""
+"""Of facts: what is known of a person may weigh a megabyte, and a column holds under two gigabytes."""
+EVENTS_AT_ONCE = 4_000
+"""A batch costs resolve 1 ms whatever its size; above this size little more is gained."""
+BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Messages are joined up to here: where events are large, what a batch costs is little beside them."""
+_COLUMN_BYTES_MAX = (1 << 31) - 1
 
 
 class Hop(Protocol):
@@ -151,6 +156,8 @@ class ResolveHop(_Ordinary):
             identity=settings.identity,
             partitions=settings.topics.partitions,
         )
+        # Each event may carry all that is shown of its person.
+        self._events_max = min(EVENTS_AT_ONCE, _COLUMN_BYTES_MAX // settings.people.view_bytes_max)
         self._sweeps: dict[int, Sweep] = {}
         self._received_s: dict[int, int] = {}
         """By partition: when the newest of its events was received."""
@@ -162,7 +169,7 @@ class ResolveHop(_Ordinary):
         self._received_s.clear()
 
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
-        for rows in opened(batch):
+        for rows in opened(batch, self._events_max if batch.topic == self._accepted else ROWS_AT_ONCE):
             if batch.topic == self._accepted:
                 newest = int(integers(rows.rows.column("received_at")).max(initial=0)) // 1_000_000
                 self._received_s[batch.partition] = max(newest, self._received_s.get(batch.partition, 0))
@@ -233,26 +240,29 @@ class PeopleHop(_StateHop):
             yield people(rows, read, self._rules)
 
 
-def opened(batch: RawBatch) -> Iterator[LogBatch]:
+def opened(batch: RawBatch, rows_max: int | None = None) -> Iterator[LogBatch]:
     """The messages of an internal topic, in groups that are worth the fixed cost of a batch, and no larger ones.
 
     A row may carry many times what it came with (a person's properties), so that the size of a message says little.
     """
     schema = schema_of(batch.topic)
+    most = rows_max or ROWS_AT_ONCE
     group: list[tuple[int, pa.RecordBatch]] = []
-    count = 0
+    count = weight = 0
     for offset, value, headers in zip(batch.offsets, batch.values, batch.headers, strict=True):
         check_headers(dict(headers or ()))
         rows = from_wire(value or b"", schema)
-        if group and count + rows.num_rows > ROWS_AT_ONCE:
+        size = size_of(rows)
+        if group and (count + rows.num_rows > most or weight + size > BYTES_AT_ONCE):
             yield LogBatch.joined(batch.topic_id, batch.partition, group)
-            group, count = [], 0
-        if rows.num_rows <= ROWS_AT_ONCE:
+            group, count, weight = [], 0, 0
+        if rows.num_rows <= most:
             group.append((offset, rows))
             count += rows.num_rows
+            weight += size
             continue
-        for first in range(0, rows.num_rows, ROWS_AT_ONCE):
-            part = [(offset, rows.slice(first, ROWS_AT_ONCE))]
+        for first in range(0, rows.num_rows, most):
+            part = [(offset, rows.slice(first, most))]
             yield LogBatch.joined(batch.topic_id, batch.partition, part, first=first)
     if group:
         yield LogBatch.joined(batch.topic_id, batch.partition, group)

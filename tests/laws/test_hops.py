@@ -19,6 +19,7 @@ from pipeline.outcome import Outcome
 from pipeline.registers import PeopleRules
 from pipeline.resolve import ResolveRules
 from pipeline.sessions import SessionRules
+from pipeline.settings import Settings
 from pipeline.spine import accept, resolve
 from pipeline.transforming import Transformed
 from schemas.batches import ACCEPTED, PREPARED, REJECTED, batch_headers, from_wire, hash_of, size_of, to_wire
@@ -177,6 +178,27 @@ def test_small_messages_are_joined_and_large_ones_cut(sizes: list[int], expected
     found = opened_messages([(10 + offset, rows.slice(0, size)) for offset, size in enumerate(sizes)], most=4)
 
     assert [sorted(Counter(batch.offsets.tolist()).items()) for batch in found] == expected
+
+
+def test_messages_are_joined_only_as_far_as_their_bytes_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = one_batch([raw(f"id-{number}", number) for number in range(9)])
+    monkeypatch.setattr(hops, "BYTES_AT_ONCE", size_of(rows.slice(0, 4)))
+
+    found = opened_messages([(10 + offset, rows.slice(0, size)) for offset, size in enumerate([2, 2, 9, 1])], most=9)
+
+    assert [batch.rows.num_rows for batch in found] == [4, 9, 1]
+
+
+def test_what_events_carry_of_their_people_fits_into_a_column() -> None:
+    hop = hops.ResolveHop(Settings(people=PeopleRules(view_bytes_max=1_048_576)))
+    rows = one_batch([raw("ada", number) for number in range(2_100)])
+    name = hop.sources[0]
+    batch = RawBatch(name, b"A" * 16, 0, [0], [0], [to_wire(rows)], [None], [batch_headers(rows)])
+
+    found = [outcome.rows for outcome in hop.outcomes(batch, {}.get)]
+
+    assert sum(found) == 2_100
+    assert max(found) * 1_048_576 < 2**31
 
 
 def test_replaced_surrogates_of_accepted_rows_are_counted() -> None:
