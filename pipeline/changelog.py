@@ -6,7 +6,9 @@ each commit takes along as many keys as it has changed, with their values as the
 then everything before the round began is let go. What is left holds the whole state (docs/decisions/0020).
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, islice
 
 import msgspec
 
@@ -123,16 +125,14 @@ def bundles(changes: Mapping[bytes, bytes | None], bytes_max: int = _BUNDLE_BYTE
         if changes:
             yield msgspec.msgpack.encode(changes)
         return
-    part: dict[bytes, bytes | None] = {}
-    size = 0
-    for key, value in changes.items():
-        part[key] = value
-        size += len(key) + len(value or b"")
-        if size >= bytes_max:
-            yield msgspec.msgpack.encode(part)
-            part, size = {}, 0
-    if part:
-        yield msgspec.msgpack.encode(part)
+    ends = list(accumulate([len(key) + len(value or b"") for key, value in changes.items()]))
+    items = iter(changes.items())
+    done = size = 0
+    while done < len(ends):
+        # With the key that fills the bundle.
+        end = min(bisect_left(ends, size + bytes_max, done) + 1, len(ends))
+        yield msgspec.msgpack.encode(dict(islice(items, end - done)))
+        done, size = end, ends[end - 1]
 
 
 def restore(store: PartitionStore, batches: "Iterable[tuple[RawBatch, int]]", *, isolated: bool) -> int:
