@@ -121,17 +121,13 @@ def bundle_key(position: int, number: int) -> bytes:
 
 def bundles(changes: Mapping[bytes, bytes | None], bytes_max: int = _BUNDLE_BYTES) -> Iterator[bytes]:
     """Changed keys in records of about `bytes_max`; one that is larger stands alone."""
-    if size_of(changes) <= bytes_max:
-        if changes:
-            yield msgspec.msgpack.encode(changes)
-        return
     ends = list(accumulate([len(key) + len(value or b"") for key, value in changes.items()]))
     items = iter(changes.items())
     done = size = 0
     while done < len(ends):
         # With the key that fills the bundle.
         end = min(bisect_left(ends, size + bytes_max, done) + 1, len(ends))
-        yield msgspec.msgpack.encode(dict(islice(items, end - done)))
+        yield msgspec.msgpack.encode(changes if end - done == len(ends) else dict(islice(items, end - done)))
         done, size = end, ends[end - 1]
 
 

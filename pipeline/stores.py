@@ -54,8 +54,8 @@ class MemoryStore:
 
     def write(self, changes: Changes) -> None:
         """Take over changes that may not be committed yet."""
-        removed = [key for key, value in changes.items() if value is None]
-        if removed:
+        if not all(changes.values()):
+            removed = [key for key, value in changes.items() if value is None]
             changes = {key: value for key, value in changes.items() if value is not None}
             for key in removed:
                 self._data.pop(key, None)
