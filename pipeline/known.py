@@ -7,7 +7,8 @@ pipeline/sessions.py. Both ways lead to the same (tests/laws/test_known.py).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from itertools import compress, count
+from typing import TypeVar, cast
 
 import msgspec
 import numpy
@@ -45,6 +46,8 @@ _NOBODY = numpy.zeros((), "V16")
 _RECORD = numpy.dtype([("uuid", "V16"), ("second", ">u4")])
 """As in pipeline/dedupe.py."""
 _Numbers = NDArray[numpy.int64]
+_Choice = NDArray[numpy.bool_]
+_Value = TypeVar("_Value")
 
 
 class KnownRules(msgspec.Struct, frozen=True):
@@ -64,16 +67,15 @@ class _Events(msgspec.Struct):
     times: _Numbers
     marks: _Numbers
 
-    def picked(self, places: _Numbers) -> "_Events":
-        """Those at these places."""
-        keys = self.keys
+    def picked(self, chosen: _Choice) -> "_Events":
+        """Those that are chosen."""
         return _Events(
-            self.rows[places],
-            [keys[place] for place in places.tolist()],
-            self.uuids[places],
-            self.seconds[places],
-            self.times[places],
-            self.marks[places],
+            self.rows[chosen],
+            _picked(self.keys, chosen),
+            self.uuids[chosen],
+            self.seconds[chosen],
+            self.times[chosen],
+            self.marks[chosen],
         )
 
 
@@ -102,10 +104,9 @@ class Known:
         seconds, times, marked = (numpy.asarray(column, numpy.int64) for column in (received_s, timestamps, marks))
         events = _Events(numpy.arange(len(keys)), keys, numpy.asarray(uuids, "V16"), seconds, times, marked)
         found = Learned.nothing(len(keys))
-        for rows, are_different in _waves(keys):
-            if are_different:
-                rows = self._together(events if len(rows) == len(keys) else events.picked(rows), found)
-            for row in rows.tolist():
+        for some, are_different in _waves(events):
+            left = self._together(some, found) if are_different else some.rows
+            for row in left.tolist():
                 self._alone(events, row, found)
         return found
 
@@ -119,9 +120,8 @@ class Known:
         is_plain = self._ordinary(events, values, heads, cuts)
         left = events.rows[~is_plain]
         if len(left):
-            plain = numpy.flatnonzero(is_plain)
-            events, heads, cuts = events.picked(plain), heads[plain], cuts[plain]
-            names, values = [names[place] for place in plain.tolist()], [values[place] for place in plain.tolist()]
+            events, heads, cuts = events.picked(is_plain), heads[is_plain], cuts[is_plain]
+            names, values = _picked(names, is_plain), _picked(values, is_plain)
         older = self._visit(events, values, heads, cuts, found)
         self._meet(events, heads, found)
         heads["first_s"] = numpy.where(cuts > HEAD_BYTES, heads["first_s"], events.seconds)
@@ -138,16 +138,14 @@ class Known:
                 found[at] = value
         return cast("list[bytes]", found)
 
-    def _ordinary(
-        self, events: _Events, values: list[bytes], heads: NDArray[numpy.void], cuts: _Numbers
-    ) -> NDArray[numpy.bool_]:
+    def _ordinary(self, events: _Events, values: list[bytes], heads: NDArray[numpy.void], cuts: _Numbers) -> _Choice:
         """Whether all there is to know about repeats is in the value, and the newest session is the only one asked."""
         # Over the columns: a search in a comprehension costs half as much again.
         found = numpy.fromiter(map(bytes.find, values, events.uuids.tolist()), numpy.int64, len(values))
         is_whole = (heads["sealed"] == 0) & (cuts < HEAD_BYTES + CHUNK_RECORDS * RECORD_BYTES)
         is_fresh = heads["first_s"] >= events.seconds - self._rules.dedup.window_s
         is_earlier = (heads["sessions"] > 0) & (events.times < heads["start"]) & (events.marks & GIVEN == 0)
-        ordinary: NDArray[numpy.bool_] = (found < 0) & is_whole & is_fresh & ~is_earlier
+        ordinary: _Choice = (found < 0) & is_whole & is_fresh & ~is_earlier
         return ordinary
 
     def _visit(
@@ -162,17 +160,16 @@ class Known:
             derived, numpy.where(begins, events.times, numpy.maximum(ended, events.times)), ended
         )
         heads["start"][begins] = events.times[begins]
-        places = numpy.flatnonzero(begins)
         older: dict[int, bytes] = {}
         others = numpy.flatnonzero(begins & had)
         for at, cut, time in zip(others.tolist(), cuts[others].tolist(), events.times[others].tolist(), strict=True):
             value = values[at]
             older[at] = without_old(value[cut:] + value[INTERVAL], time, rules)
-        heads["sessions"][places] = 1
+        heads["sessions"][begins] = 1
         heads["sessions"][others] = 1 + numpy.fromiter(map(len, older.values()), numpy.int64, len(older)) // 16
-        begun = events.picked(places)
+        begun = events.picked(begins)
         ids = session_uuids(begun.keys, begun.times.tolist())
-        heads["session"][places] = ids
+        heads["session"][begins] = ids
         found.facts.add(begun.rows.tolist(), begun.times.tolist(), ids.tolist())
         found.starts[events.rows] = numpy.where(derived, heads["start"], LATE)
         found.sessions[events.rows] = numpy.where(derived, heads["session"], _NOBODY)
@@ -252,18 +249,20 @@ class Known:
             found.facts.add([row], [fact.start], [session_uuid(key, fact.start)], fact.dead)
 
 
-def _waves(keys: Sequence[bytes]) -> Iterator[tuple[_Numbers, bool]]:
-    """The rows in groups of which each has at most one event of an id, in order; what is left over may have several."""
-    rest = numpy.arange(len(keys))
-    while len(rest):
-        # From the last to the first, so that the first is what stays.
-        firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
-        if len(firsts) < _TOGETHER_MIN:
+def _waves(rest: _Events) -> Iterator[tuple[_Events, bool]]:
+    """The events in groups of which each has at most one of an id, in order; what is left over may have several."""
+    while len(rest.keys):
+        places: dict[bytes, int] = {}
+        firsts = numpy.fromiter(map(places.setdefault, rest.keys, count()), numpy.int64, len(rest.keys))
+        if len(places) < _TOGETHER_MIN:
             break
-        is_first = numpy.zeros(len(rest), bool)
-        is_first[list(firsts.values())] = True
-        yield rest[is_first], True
-        again = numpy.flatnonzero(~is_first)
-        rest, keys = rest[again], [keys[place] for place in again.tolist()]
-    if len(rest):
+        is_first = firsts == numpy.arange(len(firsts))
+        yield rest.picked(is_first), True
+        rest = rest.picked(~is_first)
+    if len(rest.keys):
         yield rest, False
+
+
+def _picked(values: Sequence[_Value], chosen: _Choice) -> list[_Value]:
+    """The chosen ones of a list; bytes are iterated twice as fast as an array."""
+    return list(compress(values, chosen.tobytes()))

@@ -13,9 +13,13 @@ __all__ = ["session_uuids", "uuids5"]
 
 def uuids5(namespace: bytes, names: Sequence[bytes]) -> NDArray[numpy.void]:
     """The 16 bytes of each."""
-    sha1 = hashlib.sha1
-    digests = b"".join([sha1(namespace + name, usedforsecurity=False).digest() for name in names])
-    found = numpy.frombuffer(digests, numpy.uint8).reshape(len(names), 20)[:, :16].copy()
+    begun = hashlib.sha1(namespace, usedforsecurity=False).copy
+    digests = []
+    for name in names:
+        digest = begun()
+        digest.update(name)
+        digests.append(digest.digest())
+    found = numpy.frombuffer(b"".join(digests), numpy.uint8).reshape(len(names), 20)[:, :16].copy()
     found[:, 6] = found[:, 6] & 0x0F | 0x50
     found[:, 8] = found[:, 8] & 0x3F | 0x80
     return found.view("V16").reshape(len(names))
