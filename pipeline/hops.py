@@ -35,9 +35,12 @@ logger = logging.getLogger(__name__)
 ROWS_AT_ONCE = 2_000
 """Of facts: what is known of a person may weigh a megabyte, and a column holds under two gigabytes."""
 EVENTS_AT_ONCE = 4_000
-"""A batch costs resolve 1 ms whatever its size; above this size little more is gained."""
+"""Of events that carry little of their people: a batch costs resolve 1 ms whatever its size; above this size little
+more is gained."""
 BYTES_AT_ONCE = 8 * 1024 * 1024
 """Messages are joined up to here: where events are large, what a batch costs is little beside them."""
+_MADE_BYTES = 4 * BYTES_AT_ONCE
+"""What a batch of more than ROWS_AT_ONCE events may become."""
 _COLUMN_BYTES_MAX = (1 << 31) - 1
 
 
@@ -156,8 +159,7 @@ class ResolveHop(_Ordinary):
             identity=settings.identity,
             partitions=settings.topics.partitions,
         )
-        # Each event may carry all that is shown of its person.
-        self._events_max = min(EVENTS_AT_ONCE, _COLUMN_BYTES_MAX // settings.people.view_bytes_max)
+        self._events_max = ROWS_AT_ONCE
         self._sweeps: dict[int, Sweep] = {}
         self._received_s: dict[int, int] = {}
         """By partition: when the newest of its events was received."""
@@ -169,15 +171,27 @@ class ResolveHop(_Ordinary):
         self._received_s.clear()
 
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
-        for rows in opened(batch, self._events_max if batch.topic == self._accepted else ROWS_AT_ONCE):
-            if batch.topic == self._accepted:
+        are_events = batch.topic == self._accepted
+        for rows in opened(batch, self._events_max if are_events else ROWS_AT_ONCE):
+            if are_events:
                 newest = int(integers(rows.rows.column("received_at")).max(initial=0)) // 1_000_000
                 self._received_s[batch.partition] = max(newest, self._received_s.get(batch.partition, 0))
-                yield resolve(rows, read, self._rules)
+                outcome = resolve(rows, read, self._rules)
+                self._events_max = self._next_max(outcome)
+                yield outcome
             elif batch.topic == self._mappings:
                 yield rename(rows, read, self._rules)
             else:
                 yield describe(rows, read)
+
+    def _next_max(self, outcome: Outcome) -> int:
+        """How many events to take at once, by what the last ones became: each may carry all that is shown of a person.
+
+        More than the usual only while they stay light. A worker that a sudden weight has ended begins with the usual.
+        """
+        made = sum(size_of(rows) for _, rows in outcome.moved)
+        fit = _MADE_BYTES * outcome.rows // max(1, made)
+        return min(EVENTS_AT_ONCE, _COLUMN_BYTES_MAX // self._rules.people.view_bytes_max, max(ROWS_AT_ONCE, fit))
 
     def tend(self, owned: Owned, batch: RawBatch) -> None:
         """Forget a few expired uuids. The time is that of the events' own receipt, which may be long ago."""
