@@ -23,6 +23,7 @@ from pipeline.known_value import (
     INTERVAL,
     MAPPED,
     KnownId,
+    all_unknown,
     computed_person,
     heads_of,
     in_pieces,
@@ -134,7 +135,7 @@ class Known:
         found = [changes.get(name) or read(name) for name in names] if changes else list(map(read, names))
         if not all(found):
             missing = [at for at, value in enumerate(found) if not value]
-            for at, value in zip(missing, unknown([names[at][1:] for at in missing]), strict=True):
+            for at, value in zip(missing, all_unknown([names[at][1:] for at in missing]), strict=True):
                 found[at] = value
         return cast("list[bytes]", found)
 
@@ -218,8 +219,7 @@ class Known:
         key, second, timestamp = events.keys[row], int(events.seconds[row]), int(events.times[row])
         mark = int(events.marks[row])
         name = known_key(key)
-        [value] = self._values([name])
-        known = read_value(value)
+        known = read_value(self.changes.get(name) or self._read(name) or unknown(key))
         recent = self._recent.remember(key, known.recent, events.uuids[row].tobytes(), second)
         if recent is None:
             found.repeats[row] = True

@@ -28,6 +28,7 @@ __all__ = [
     "INTERVAL",
     "MAPPED",
     "KnownId",
+    "all_unknown",
     "computed_person",
     "described",
     "heads_of",
@@ -64,6 +65,7 @@ INTERVAL = slice(_BEGUN, _BEGUN + 16)
 _NEVER_S = 0xFFFFFFFF
 """`first_s` where no uuid is known: nothing has expired."""
 _UNKNOWN = _HEAD.pack(0, 0, EMPTY, _NEVER_S, 0, -1, bytes(16), 0, 0, bytes(16))
+_PERSON = _BEGUN - 16
 _SECONDS = slice(16, RECORD_BYTES)
 
 
@@ -82,8 +84,13 @@ class KnownId(msgspec.Struct, gc=False):
     """The newest chunk of pipeline/dedupe.py."""
 
 
-def unknown(keys: Sequence[bytes]) -> list[bytes]:
-    """The values of ids that nothing is known of, by their state keys."""
+def unknown(key: bytes) -> bytes:
+    """The value of an id that nothing is known of, by its state key."""
+    return _UNKNOWN[:_PERSON] + computed_person(key) + _UNKNOWN[_PERSON + 16 :]
+
+
+def all_unknown(keys: Sequence[bytes]) -> list[bytes]:
+    """What `unknown` gives for each: of many at a third of the cost, of one at nine times as much."""
     heads = numpy.frombuffer(_UNKNOWN * len(keys), HEAD).copy()
     heads["person"] = uuids5(PERSONS, keys)
     return in_pieces(heads)
@@ -129,7 +136,7 @@ def written(known: KnownId) -> bytes:
 
 def mapped(key: bytes, value: bytes | None, person: bytes, identified: bool, version: int) -> bytes | None:
     """What is known after identify has named the person; None if it knew a newer or the same version already."""
-    known = read_value(value or unknown([key])[0])
+    known = read_value(value or unknown(key))
     if known.flags & MAPPED and known.version >= version:
         return None
     known.flags = known.flags & (CREATED | DESCRIBED) | MAPPED | (IDENTIFIED if identified else 0)
@@ -139,7 +146,7 @@ def mapped(key: bytes, value: bytes | None, person: bytes, identified: bool, ver
 
 def described(key: bytes, value: bytes | None) -> bytes:
     """What is known after properties of the person became known."""
-    value = value or unknown([key])[0]
+    value = value or unknown(key)
     return bytes((value[0] | DESCRIBED,)) + value[1:]
 
 

@@ -121,7 +121,7 @@ def told_to_people(keys: Iterable[bytes], state: State, partitions: int) -> list
     if not asked:
         return []
     values = state.several([known_key(key) for key in asked])
-    heads = heads_of([value or unknown([key])[0] for key, value in zip(asked, values, strict=True)])
+    heads = heads_of([value or unknown(key) for key, value in zip(asked, values, strict=True)])
     people = numpy.ascontiguousarray(heads["person"])
     named = [key.partition(b":") for key in asked]
     no = pa.array(numpy.zeros(len(asked), bool))
