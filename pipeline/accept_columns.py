@@ -33,8 +33,8 @@ def accepted_rows(records: RawBatch, places: NDArray[numpy.int64], events: Event
             _rare(events.unset, count, pa.binary()),
             pa.array(historical),
             _rare(events.marks, count, pa.binary()),
-            _rare({row: text.encode() for row, text in events.applied.items()}, count, pa.string()),
-            _rare({row: text.encode() for row, text in events.failed.items()}, count, pa.string()),
+            _repeating(events.applied, count),
+            _repeating(events.failed, count),
             repeated(records.topic_id, count),
             pa.array(numpy.full(count, records.partition, numpy.int32)),
             pa.array(numpy.array(records.offsets, numpy.int64)[places]),
@@ -49,3 +49,12 @@ def _rare(values: Mapping[int, bytes], count: int, type_: pa.DataType) -> pa.Arr
     rows = sorted(values)
     sizes[rows] = [len(values[row]) for row in rows]
     return cut(type_, sizes, b"".join([values[row] for row in rows]))
+
+
+def _repeating(values: Mapping[int, str], count: int) -> pa.Array:
+    """The same where the same few texts stand in many rows: each is encoded once."""
+    texts = ["", *set(values.values())]
+    numbers = {text: number for number, text in enumerate(texts)}
+    found = numpy.zeros(count, numpy.int32)
+    found[list(values)] = list(map(numbers.__getitem__, values.values()))
+    return pa.DictionaryArray.from_arrays(found, pa.array(texts, pa.string())).dictionary_decode()
