@@ -86,7 +86,8 @@ def _in_columns(decoded: Decoded, rules: TransformRules, tallies: dict[str, Tall
     over: dict[int, Verdict] = {}
     for start in range(0, len(columns), EVENTS_AT_ONCE):
         end = min(start + EVENTS_AT_ONCE, len(columns))
-        batch = _Batch(columns.rows(start, end, new.ends), rules, tallies)
+        rows = columns.rows(range(start, end), columns.texts(start, end, new.ends))
+        batch = _Batch(rows, rules, tallies)
         batch.run()
         for row, verdict in batch.put(new, start):
             over[row] = verdict
@@ -150,6 +151,7 @@ class _Batch:
     def put(self, changed: EventChanges, start: int) -> Iterator[tuple[int, Verdict]]:
         """The same for a part of some columns, which begins at a row: what goes on is put into them."""
         limits, texts = self._rules.limits, changed.texts(start, start + len(self._events))
+        changed.met(start, self._applied, self._failed)
         for index, event, guarded in self._touched():
             row = start + index
             if event is None:
@@ -167,7 +169,7 @@ class _Batch:
                     changed.remove(row)
                     yield row, verdict
             else:
-                changed.put(row, places, fields, self._applied[index], self._failed[index])
+                changed.put(row, places, fields)
 
     def _touched(self) -> Iterator[tuple[int, OpenEvent | None, bool]]:
         """Those to look at in the end, in their order; None for an event that has ended; and whether it is guarded."""

@@ -1,9 +1,12 @@
 """Events in columns are changed without being taken out of them: what is new is gathered, and put in at once."""
 
+from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import msgspec
 import numpy
+from numpy.typing import NDArray
 
 from schemas.event import Event
 from schemas.event_columns import RARE, EventColumns
@@ -13,18 +16,15 @@ __all__ = ["EventChanges"]
 
 
 class EventChanges:
-    """What becomes of some columns. Rows are told about in their order, each once at most."""
+    """What becomes of some columns. Rows are told about in any order, each once at most."""
 
     def __init__(self, columns: EventColumns) -> None:
-        self.ends: list[int] = numpy.cumsum(columns.sizes).tolist()
+        self._ends = numpy.cumsum(columns.sizes)
+        self.ends: list[int] = self._ends.tolist()
         """Where the properties of each row end."""
         self._columns = columns
-        self._pieces: list[bytes] = []
-        self._at = 0
-        """How far the properties are written."""
-        self._growth: dict[int, int] = {}
+        self._places: list[Place] = []
         self._rare: dict[str, dict[int, Any]] = {name: dict(getattr(columns, name)) for name in RARE}
-        self._applied, self._failed = self._rare["applied"], self._rare["failed"]
         self._names: dict[str, list[str]] = {}
         self._gone: list[int] = []
 
@@ -32,16 +32,17 @@ class EventChanges:
         """The properties of these rows, to look for names in them."""
         return Texts(self._columns.properties, self.ends[start - 1] if start else 0, self.ends[start:end])
 
-    def put(self, row: int, places: list[Place] | None, fields: dict[str, Any], applied: str, failed: str) -> None:
-        """What has become of a row, as `changes` says it, and what it has met."""
+    def met(self, start: int, applied: Sequence[str], failed: Sequence[str]) -> None:
+        """What rows from a place on have met; said before anything else of them."""
+        for name, found in (("applied", applied), ("failed", failed)):
+            self._rare[name].update(compress(enumerate(found, start), found))
+
+    def put(self, row: int, places: list[Place] | None, fields: dict[str, Any]) -> None:
+        """What has become of a row, as `changes` says it."""
         if places:
-            self._put(row, places)
+            self._places += places
         if fields:
             self._replace(row, fields)
-        if applied:
-            self._applied[row] = applied
-        if failed:
-            self._failed[row] = failed
 
     def replace(self, row: int, event: Event) -> None:
         """The event that a row is now; when and where it happened it does not change."""
@@ -55,10 +56,8 @@ class EventChanges:
     def written(self) -> tuple[EventColumns, list[bool] | None]:
         """The columns as they are now; and which rows are left, None for all."""
         columns = self._columns
-        self._pieces.append(columns.properties[self._at :])
-        sizes = columns.sizes.copy()
-        sizes[list(self._growth)] += numpy.array(list(self._growth.values()), numpy.int64)
-        fields: dict[str, Any] = {**self._names, **self._rare, "sizes": sizes, "properties": b"".join(self._pieces)}
+        self._places.sort()
+        fields: dict[str, Any] = {**self._names, **self._rare, "sizes": self._sizes(), "properties": self._text()}
         found = msgspec.structs.replace(columns, **fields)
         if not self._gone:
             return found, None
@@ -77,15 +76,25 @@ class EventChanges:
             else:
                 self._rare[name].pop(row, None)
 
-    def _put(self, row: int, places: list[Place]) -> None:
-        text, at, growth = self._columns.properties, self._at, 0
-        for start, end, written in places:
-            self._pieces += text[at:start], written
-            growth += len(written) - (end - start)
-            at = end
-        self._at = at
-        self._growth[row] = growth
-
     def _whole(self, row: int, text: bytes) -> None:
         start = self.ends[row - 1] if row else 0
-        self._put(row, [(start, self.ends[row], text)])
+        self._places.append((start, self.ends[row], text))
+
+    def _sizes(self) -> NDArray[numpy.int64]:
+        """Bytes of the properties of each row."""
+        count = len(self._places)
+        starts = numpy.fromiter([start for start, _, _ in self._places], numpy.int64, count)
+        growth = numpy.fromiter(
+            [len(written) - end + start for start, end, written in self._places], numpy.int64, count
+        )
+        sizes = self._columns.sizes.copy()
+        numpy.add.at(sizes, numpy.searchsorted(self._ends, starts, side="right"), growth)
+        return sizes
+
+    def _text(self) -> bytes:
+        text, at = memoryview(self._columns.properties), 0
+        pieces: list[bytes | memoryview] = []
+        for start, end, written in self._places:
+            pieces += text[at:start], written
+            at = end
+        return b"".join((*pieces, text[at:]))

@@ -1,8 +1,8 @@
 """Events in columns: what most of them are handed on as, because an object for each costs more than its fields."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, compress, pairwise, repeat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, pairwise, repeat
 
 import msgspec
 import numpy
@@ -71,7 +71,8 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
     def events(self) -> Iterator[Event]:
         """One by one. Of columns that were decoded, and transformed since: nothing is repaired in them."""
         assert not self.repaired, "what was repaired is put into columns only to be written"
-        return map(EventRow.whole, self.rows(0, len(self), numpy.cumsum(self.sizes).tolist()))
+        texts = self.texts(0, len(self), numpy.cumsum(self.sizes).tolist())
+        return map(EventRow.whole, self.rows(range(len(self)), texts))
 
     def only(self, chosen: Sequence[bool]) -> "EventColumns":
         """These rows alone; the others have no properties any more."""
@@ -90,18 +91,18 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True):
             **{name: {rows[row]: value for row, value in getattr(self, name).items() if row in rows} for name in RARE},
         )
 
-    def rows(self, start: int, end: int, ends: Sequence[int]) -> list["EventRow"]:
-        """Some of them, as events by themselves; `ends` are where their properties end."""
+    def texts(self, start: int, end: int, ends: Sequence[int]) -> list[memoryview]:
+        """The properties of some rows, not copied; `ends` are where those of all rows end."""
         first = ends[start - 1] if start else 0
-        texts = [self.properties[at:end] for at, end in pairwise((first, *ends[start:end]))]
-        numbers, projects = range(start, end), self.project[start:end].tolist()
-        rows = list(map(EventRow, repeat(self), numbers, projects, self.event[start:end], texts))
+        text = memoryview(self.properties)
+        return [text[at:end] for at, end in pairwise((first, *ends[start:end]))]
+
+    def rows(self, numbers: Sequence[int], texts: Iterable[memoryview]) -> list["EventRow"]:
+        """Some of them, as events by themselves; `texts` are their properties."""
+        projects, names = self.project[numbers].tolist(), map(self.event.__getitem__, numbers)
         fields = [getattr(self, name) for name in _TEXTS]
-        for row in {*chain(*fields)}.intersection(numbers):
-            found = rows[row - start]
-            said = [field.get(row, b"") for field in fields]
-            rows[row - start] = EventRow(self, row, found.project, found.event, found.properties, *said)
-        return rows
+        said = [map(field.get, numbers, repeat(b"")) if field else repeat(b"") for field in fields]
+        return list(map(EventRow, repeat(self), numbers, projects, names, map(bytes, texts), *said))
 
 
 class EventRow(msgspec.Struct, frozen=True, eq=False):
