@@ -17,6 +17,7 @@ from schemas.property_text import NOTHING_CHOSEN, Reading, reading_of
 from schemas.refused import Refused
 
 __all__ = [
+    "MANY",
     "Chain",
     "CutOff",
     "Disabled",
@@ -32,6 +33,8 @@ __all__ = [
     "is_skipped",
 ]
 
+MANY = 1 << 30
+"""Instead of an event's number: one of several calls, it is not known which."""
 CHAINS_KEPT = 256
 """Of so many projects it is remembered what their steps look at."""
 _MESSAGE_CHARS_MAX = 500
@@ -61,7 +64,7 @@ class Watch:
         self.begun = 0
         """Grows with every step and group of events."""
         self.call = -1
-        """Which event of the group is in a transformation or its filter; negative while none is."""
+        """Which event of the group is in a transformation or its filter, or MANY; negative while none is."""
 
     def over(self, rows: int, read_bytes: int) -> AbstractContextManager[None]:
         """Around a batch of so many events, with so many bytes of properties."""
@@ -96,6 +99,16 @@ class Step(msgspec.Struct, frozen=True, eq=False):
         method = getattr(type(self.call), "__call__", None)  # noqa: B004 - what it is, not whether it is there
         return MethodType(method, self.call) if type(method) is FunctionType else self.call
 
+    def additions(self) -> "Additions | None":
+        """How to ask for what it adds, where it can say that (transforms/interface.py); not where a class that was made
+        from another has a `__call__` of its own."""
+        kinds = type(self.call).__mro__
+        own = [kind for kind in kinds if "additions" in vars(kind) or "__call__" in vars(kind)]
+        if not own or "additions" not in vars(own[0]):
+            return None
+        persons = getattr(self.call, "persons", False) is True
+        return Additions(self.call.additions, "__call__" not in vars(own[0]), persons)  # type: ignore[attr-defined]
+
     def names(self) -> tuple[frozenset[str], frozenset[str]] | None:
         """The properties that it asks every event for, and those it asks for now and then; None where it may be any."""
         asked = self.when.properties if self.when else frozenset()
@@ -106,6 +119,16 @@ class Step(msgspec.Struct, frozen=True, eq=False):
             return asked | frozenset(reads), frozenset(self.call.gives())  # type: ignore[attr-defined]
         except Exception:  # noqa: BLE001 - a plugin that does not know this page, or has a bug in it
             return None
+
+
+class Additions(msgspec.Struct, frozen=True):
+    """A step that can be asked for what it adds to properties, and what of an event it may change beside them."""
+
+    ask: Callable[[Mapping[str, Any]], Any]
+    alone: bool
+    """Nothing."""
+    persons: bool
+    """`$set` and `$set_once`, each as it does properties; where this is false too, nobody knows."""
 
 
 class TransformRules(msgspec.Struct, frozen=True):
@@ -147,6 +170,10 @@ class Chain(msgspec.Struct, frozen=True, eq=False):
     reading: Reading
     seen: frozenset[str] | None
     """The properties that private steps look at; None where it may be any."""
+    additions: tuple[Additions | None, ...]
+    """Of each step that needs to know no more than what is read first, what it adds by that; None of the others."""
+    filtered: bool
+    """Some of the steps do not apply to every event."""
 
 
 @lru_cache(maxsize=CHAINS_KEPT)
@@ -155,12 +182,14 @@ def chain_of(steps: tuple[Step, ...]) -> Chain:
     named = [(step, step.names()) for step in steps]
     guarded = [names for step, names in named if step.private]
     seen = None if None in guarded else frozenset().union(*(name for names in guarded if names for name in names))
-    if any(names is None and step.when is None for step, names in named):
-        # It looks at every event, and as a whole: to read in part would only come on top.
-        return Chain(steps, NOTHING_CHOSEN, seen)
-    always = (name for _, names in named if names for name in names[0])
-    sometimes = (name for _, names in named if names for name in names[1])
-    return Chain(steps, reading_of([*MARKING, *always], sometimes), seen)
+    reading = NOTHING_CHOSEN
+    # Where one looks at every event, and as a whole, to read in part would only come on top.
+    if all(names is not None or step.when is not None for step, names in named):
+        always = (name for _, names in named if names for name in names[0])
+        sometimes = (name for _, names in named if names for name in names[1])
+        reading = reading_of([*MARKING, *always], sometimes)
+    additions = (step.additions() if names and names[0] <= reading.first else None for step, names in named)
+    return Chain(steps, reading, seen, tuple(additions), any(step.when for step in steps))
 
 
 def disabled(event: OpenEvent) -> OpenEvent:

@@ -1,41 +1,34 @@
 """The transformations of accept: every event through the steps that apply to it, in their order.
 
-Steps are called for many events in turn: events of one project and name have the same steps ahead of them, so which
-these are is asked once, and an event that no step applies to costs a look into a dictionary. An event that some step
-renames has other steps ahead of it from there on.
+Steps are called for many events in turn: which of them apply is asked once for all events of one project and name, and
+an event that no step applies to costs a look into a dictionary. An event that some step renames has other steps ahead
+of it from there on.
 
 Of the properties no more is read than the steps say they look at (schemas/property_text.py), as far as all of them say.
+As long as steps do nothing but add properties, an event in columns goes the short way (pipeline/short_way.py), and from
+there on the long one, which is here.
 
 Whatever a step does to one event stays with that event. If it raises, or returns what is no event, its `on_error`
 decides: `skip` lets the event go on as it was, with the step's name in `failed`; `reject` keeps the original.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy
 
-from pipeline.steps import (
-    Chain,
-    Step,
-    Tally,
-    TransformRules,
-    answer,
-    chain_of,
-    disabled,
-    ended,
-    failure,
-    is_skipped,
-)
+from pipeline.one_by_one import one_by_one
+from pipeline.short_way import ShortWay
+from pipeline.steps import Chain, Step, Tally, TransformRules, disabled, ended, failure, is_skipped
+from pipeline.ways import Plan, Ways
 from schemas.closed_event import changes, closed
 from schemas.decoding import Decoded
 from schemas.event import Dropped, Event, Rejected, Verdict
 from schemas.event_changes import EventChanges
 from schemas.event_columns import EventRow
 from schemas.open_event import OpenEvent
-from schemas.property_text import Reading
+from schemas.property_text import Texts
 
 __all__ = ["Transformed", "transformed"]
 
@@ -55,7 +48,10 @@ def transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transform
     if not any(rules.steps.values()):
         return Transformed(verdicts)
     with rules.watch.over(len(verdicts), _size_of(verdicts)):
-        return _transformed(verdicts, rules)
+        ways = Ways(rules)
+        if isinstance(verdicts, Decoded):
+            return Transformed(_in_columns(verdicts, ways), ways.tallies)
+        return Transformed(_in_turn(verdicts, ways), ways.tallies)
 
 
 def _size_of(verdicts: Sequence[Verdict]) -> int:
@@ -64,40 +60,45 @@ def _size_of(verdicts: Sequence[Verdict]) -> int:
     return sum([len(verdict.properties) for verdict in verdicts if type(verdict) is Event])
 
 
-def _transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transformed:
-    tallies: dict[str, Tally] = {}
-    if isinstance(verdicts, Decoded):
-        return Transformed(_in_columns(verdicts, rules, tallies), tallies)
-    found: list[Verdict] = []
-    for start in range(0, len(verdicts), EVENTS_AT_ONCE):
-        part = list(verdicts[start : start + EVENTS_AT_ONCE])
-        batch = _Batch([verdict if type(verdict) is Event else None for verdict in part], rules, tallies)
+def _in_turn(verdicts: Sequence[Verdict], ways: Ways) -> list[Verdict]:
+    found = list(verdicts)
+    events = [(place, verdict) for place, verdict in enumerate(found) if type(verdict) is Event]
+    for start in range(0, len(events), EVENTS_AT_ONCE):
+        places, part = zip(*events[start : start + EVENTS_AT_ONCE], strict=True)
+        projects, names = [event.project for event in part], [event.event for event in part]
+        batch = _Batch(projects, names, ways, [""] * len(part), set())
+        for (chain, plan), indices in ways.together(projects, names).items():
+            if not plan:
+                continue
+            batch.enter(chain, plan, 0, indices, [OpenEvent(part[index], chain.reading) for index in indices])
         batch.run()
         for index, after in batch.closed():
-            part[index] = after
-        found += part
-    return Transformed(found, tallies)
+            found[places[index]] = after
+    return found
 
 
-def _in_columns(decoded: Decoded, rules: TransformRules, tallies: dict[str, Tally]) -> Decoded:
+def _in_columns(decoded: Decoded, ways: Ways) -> Decoded:
     """The same, where most events stay in their columns."""
     columns = decoded.plain
     new = EventChanges(columns)
+    people = frozenset[int]().union(columns.set, columns.set_once, columns.unset)
     over: dict[int, Verdict] = {}
     for start in range(0, len(columns), EVENTS_AT_ONCE):
         end = min(start + EVENTS_AT_ONCE, len(columns))
-        rows = columns.rows(range(start, end), columns.texts(start, end, new.ends))
-        batch = _Batch(rows, rules, tallies)
+        projects, names = columns.project[start:end].tolist(), columns.event[start:end]
+        short = ShortWay(columns, start, columns.texts(start, end, new.ends), people, ways)
+        batch = _Batch(projects, names, ways, short.applied, short.guarded)
+        for (chain, plan), indices in ways.together(projects, names).items():
+            for leaving in short.through(chain, plan, indices):
+                batch.enter(*leaving)
         batch.run()
-        for row, verdict in batch.put(new, start):
+        new.met(start, batch.applied, batch.failed)
+        texts = new.texts(start, end)
+        for leaving in short.put(new, texts):
+            batch.enter(*leaving)
+        for row, verdict in batch.put(new, start, texts):
             over[row] = verdict
-    others = _transformed(list(decoded.others.values()), rules)
-    for name, tally in others.tallies.items():
-        if name in tallies:
-            tallies[name] += tally
-        else:
-            tallies[name] = tally
-    found = dict(zip(decoded.others, others.verdicts, strict=True))
+    found = dict(zip(decoded.others, _in_turn(list(decoded.others.values()), ways), strict=True))
     places = decoded.places
     columns, left = new.written()
     if left is not None:
@@ -108,61 +109,65 @@ def _in_columns(decoded: Decoded, rules: TransformRules, tallies: dict[str, Tall
 
 
 class _Batch:
+    """Events on the long way, by their numbers among some."""
+
     def __init__(
-        self, events: Sequence[Event | EventRow | None], rules: TransformRules, tallies: dict[str, Tally]
+        self, projects: Sequence[int], names: Sequence[str], ways: Ways, applied: list[str], guarded: set[int]
     ) -> None:
-        self._rules = rules
-        self._events = events
-        """None for what is no event."""
-        self._open: list[OpenEvent | None] = [None] * len(events)
-        self._ended: dict[int, Rejected | Dropped] = {}
-        self._applied = [""] * len(events)
-        """The labels of the steps that changed an event, with spaces between them."""
-        self._failed = [""] * len(events)
-        self._guarded: set[int] = set()
+        self._ways, self._rules = ways, ways.rules
+        self._projects, self._names = projects, [*names]
+        self.applied, self.failed = applied, [""] * len(names)
+        """The labels of the steps that each event has met, with spaces between them."""
+        self._guarded = guarded
         """Events that a private step was asked about."""
-        self._tallies = tallies
-        self._chains: dict[int, Chain] = {}
+        self._events: dict[int, Event | EventRow] = {}
+        self._open: list[OpenEvent | None] = [None] * len(names)
+        self._ended: dict[int, Rejected | Dropped] = {}
+        self._waiting: dict[tuple[Chain, Plan, int], list[int]] = {}
+
+    def enter(self, chain: Chain, plan: Plan, number: int, indices: Sequence[int], events: Sequence[OpenEvent]) -> None:
+        """Events that are to be taken through the steps that are planned, from one of them on."""
+        for index, event in zip(indices, events, strict=True):
+            self._events[index], self._open[index] = event._of, event
+        self._waiting.setdefault((chain, plan, number), []).extend(indices)
 
     def run(self) -> None:
-        """Every event through its steps."""
-        waiting: dict[tuple[int, str, int], list[int]] = defaultdict(list)
-        for index, event in enumerate(self._events):
-            if event is not None:
-                waiting[event.project, event.event, 0].append(index)
-        while waiting:
-            (project, name, position), indices = waiting.popitem()
-            for other in self._through(project, name, position, indices):
-                waiting[other[:3]].append(other[3])
+        """All that have entered through their steps."""
+        while self._waiting:
+            (chain, plan, position), indices = self._waiting.popitem()
+            for index, number in self._through(chain, plan, position, indices):
+                ahead = self._ways.ahead(self._projects[index], self._names[index])
+                self._waiting.setdefault((*ahead, number), []).append(index)
 
     def closed(self) -> Iterator[tuple[int, Verdict]]:
         """What has become of those that are not what they were."""
-        limits = self._rules.limits
-        for index, event, guarded in self._touched():
+        for index in self._touched():
+            event, seen = self._open[index], self._ways.chain(self._projects[index]).seen
             if event is None:
                 yield index, self._ended[index]
                 continue
-            seen, met = self._chains[event._of.project].seen, (self._applied[index], self._failed[index])
+            met, anew = (self.applied[index], self.failed[index]), index in self._guarded
             try:
-                yield index, closed(event, limits, *met, anew=guarded, seen=seen)
+                yield index, closed(event, self._rules.limits, *met, anew=anew, seen=seen)
             except Exception:  # noqa: BLE001 - some step made what cannot go on; which one is found out
-                yield index, self._one_by_one(self._whole(index))
+                yield index, self._one_by_one(index)
 
-    def put(self, changed: EventChanges, start: int) -> Iterator[tuple[int, Verdict]]:
+    def put(self, changed: EventChanges, start: int, texts: Texts) -> Iterator[tuple[int, Verdict]]:
         """The same for a part of some columns, which begins at a row: what goes on is put into them."""
-        limits, texts = self._rules.limits, changed.texts(start, start + len(self._events))
-        changed.met(start, self._applied, self._failed)
-        for index, event, guarded in self._touched():
+        for index in self._touched():
             row = start + index
+            event = self._open[index]
             if event is None:
                 changed.remove(row)
                 yield row, self._ended[index]
                 continue
             try:
-                seen = self._chains[event._of.project].seen
-                places, fields = changes(event, limits, texts, index, anew=guarded, seen=seen)
+                seen = self._ways.chain(self._projects[index]).seen
+                places, fields = changes(
+                    event, self._rules.limits, texts, index, anew=index in self._guarded, seen=seen
+                )
             except Exception:  # noqa: BLE001 - as above
-                verdict = self._one_by_one(self._whole(index))
+                verdict = self._one_by_one(index)
                 if type(verdict) is Event:
                     changed.replace(row, verdict)
                 else:
@@ -171,51 +176,44 @@ class _Batch:
             else:
                 changed.put(row, places, fields)
 
-    def _touched(self) -> Iterator[tuple[int, OpenEvent | None, bool]]:
-        """Those to look at in the end, in their order; None for an event that has ended; and whether it is guarded."""
-        rows = zip(self._open, self._applied, self._failed, strict=True)
-        for index, (event, applied, failed) in enumerate(rows):
-            if event is not None:
-                guarded = index in self._guarded
-                if applied or failed or guarded:
-                    yield index, event, guarded
-            elif index in self._ended:
-                yield index, None, False
+    def _touched(self) -> Iterator[int]:
+        """Those to look at in the end."""
+        for index in self._events:
+            if self.applied[index] or self.failed[index] or index in self._guarded or index in self._ended:
+                yield index
 
-    def _whole(self, index: int) -> Event:
+    def _one_by_one(self, index: int) -> Verdict:
         event = self._events[index]
-        assert event is not None
-        return event if type(event) is Event else event.whole()  # type: ignore[union-attr]
+        whole = event if type(event) is Event else event.whole()  # type: ignore[union-attr]
+        return one_by_one(whole, self._ways.chain(whole.project), self._rules, self._ways.tallies)
 
-    def _through(self, project: int, event: str, position: int, indices: list[int]) -> list[tuple[int, str, int, int]]:
-        """All steps for events of one name; those that get another name leave, with the step they go on with."""
-        chain = self._chain_of(project)
-        steps = chain.steps
+    def _through(self, chain: Chain, plan: Plan, position: int, indices: list[int]) -> list[tuple[int, int]]:
+        """The steps that are planned from a position on, for events that have the same ahead of them; those that get
+        another name leave, with the step they go on with."""
         renamed = []
-        for number in range(position, len(steps)):
-            step = steps[number]
-            applies = step.applies(project, event)
-            if applies is False or not indices:
-                continue
-            if not self._step(step, chain.reading, indices, asks=applies is None):
+        for number, asks in plan:
+            if not indices:
+                break
+            if number < position or not self._step(chain.steps[number], indices, asks):
                 continue
             left = []
             for index in indices:
                 found = self._open[index]
                 if found is None:
                     continue
-                if found.event == event:
+                if found.event == self._names[index]:
                     left.append(index)
                 else:
-                    renamed.append((project, found.event, number + 1, index))
+                    self._names[index] = found.event
+                    renamed.append((index, number + 1))
             indices = left
         return renamed
 
-    def _step(self, step: Step, reading: Reading, indices: list[int], asks: bool) -> bool:
+    def _step(self, step: Step, indices: list[int], asks: bool) -> bool:
         """One step for all these events; whether some of them may have ended, or have another name now."""
-        tally = self._tallies.get(step.name) or self._tallies.setdefault(step.name, Tally())
+        tally = self._ways.tally(step.name)
         tally.asked += len(indices)
-        events, given, applied = self._open, self._events, self._applied
+        events, applied = self._open, self.applied
         if step.private:
             self._guarded.update(indices)
         call, matches = step.bound(), step.when.matches if asks and step.when else None
@@ -227,8 +225,7 @@ class _Batch:
         started = self._rules.clock()
         for index in indices:
             event = events[index]
-            if event is None:
-                event = events[index] = OpenEvent(given[index], reading)  # type: ignore[arg-type]
+            assert event is not None
             try:
                 watch.call = index
                 if matches is not None and not matches(event):
@@ -265,7 +262,7 @@ class _Batch:
     def _end(self, step: Step, tally: Tally, index: int, result: Any) -> None:
         """The step has ended the event: dropped or rejected, or something that is nothing of the kind."""
         try:
-            verdict = ended(step, tally, result, self._project(index))
+            verdict = ended(step, tally, result, self._projects[index])
         except (TypeError, ValueError) as problem:
             self._fail(step, tally, index, problem)
         else:
@@ -274,50 +271,10 @@ class _Batch:
     def _fail(self, step: Step, tally: Tally, index: int, problem: BaseException) -> None:
         tally.failed += 1
         if is_skipped(step, problem):
-            self._failed[index] = f"{self._failed[index]} {step.label}".lstrip()
+            self.failed[index] = f"{self.failed[index]} {step.label}".lstrip()
         else:
-            self._finish(index, failure(step, problem, self._project(index)))
+            self._finish(index, failure(step, problem, self._projects[index]))
 
     def _finish(self, index: int, verdict: Rejected | Dropped) -> None:
         self._ended[index] = verdict
         self._open[index] = None
-
-    def _project(self, index: int) -> int:
-        event = self._events[index]
-        assert event is not None
-        return event.project
-
-    def _one_by_one(self, original: Event) -> Verdict:
-        """The same for one event, looked at after every step: so that it is known which one went wrong."""
-        current, whole = OpenEvent(original), original
-        applied: list[str] = []
-        failed: list[str] = []
-        anew = False
-        for step in self._chain_of(original.project).steps:
-            if step.applies(original.project, current.event) is False:
-                continue
-            tally = self._tallies.setdefault(step.name, Tally())
-            anew = anew or step.private
-            try:
-                result = answer(step, current, self._rules)
-                if type(result) is not OpenEvent:
-                    return ended(step, tally, result, original.project)
-                whole = closed(result, self._rules.limits, anew=anew)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as problem:  # noqa: BLE001 - as above
-                tally.failed += 1
-                if not is_skipped(step, problem):
-                    return failure(step, problem, original.project)
-                failed.append(step.label)
-                continue
-            if result is not current:
-                applied.append(step.label)
-            current = result
-        return msgspec.structs.replace(whole, applied=" ".join(applied), failed=" ".join(failed))
-
-    def _chain_of(self, project: int) -> Chain:
-        if project not in self._chains:
-            steps = self._rules.steps.get(project)
-            self._chains[project] = chain_of(self._rules.steps.get(0, ()) if steps is None else steps)
-        return self._chains[project]

@@ -1,6 +1,6 @@
 """An event after its transformations, as it goes on: checked like one that was sent, and written where it changed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -11,10 +11,10 @@ from schemas.json_text import check_tree
 from schemas.limits import KEY_BYTES_MIN, Limits
 from schemas.marks import CLAIM_EVENTS, CLAIMING, MARKING, marks_of
 from schemas.open_event import OpenEvent
-from schemas.property_text import Place, Texts, written_in_part
+from schemas.property_text import Place, Reading, Texts, written_in_part
 from schemas.refused import Refused
 
-__all__ = ["changes", "closed"]
+__all__ = ["Place", "additions_in_place", "changes", "closed"]
 
 _PROPERTIES = frozenset({"properties"})
 _MARKED = frozenset({"properties", "event"})
@@ -82,25 +82,40 @@ def changes(
     return places, fields
 
 
+def additions_in_place(
+    sent: Mapping[str, Any],
+    new: Mapping[str, Any],
+    reading: Reading,
+    limits: Limits,
+    texts: Texts,
+    row: int,
+    seen: Collection[str] | None,
+    beside: int = 0,
+) -> list[Place] | None:
+    """What is to be put into one of the texts, in which `sent` was found, for what is `new`. None where more than the
+    text may change, or all of it has to be written. `beside` are the bytes that the event has besides its text."""
+    if seen is None or not _MARKED_BY.isdisjoint(new):
+        return None
+    places = texts.places(row, sent, new, seen, reading.keys)
+    if places:
+        growth = _growth(places)
+        if growth > 0:
+            # As in _in_part; and with all of it written, the whole may be light enough.
+            size = texts.size(row) + growth
+            if size > limits.keys * KEY_BYTES_MIN or size + beside > limits.event_bytes:
+                return None
+    return places
+
+
 def _places(
     event: OpenEvent, limits: Limits, texts: Texts, row: int, seen: Collection[str] | None
 ) -> list[Place] | None:
     """None where more than the text may have changed, or all of it has to be written."""
-    new = event._new or _NO_FIELDS
-    if event._properties is not None or event._nested or seen is None or not event._known:
+    if event._properties is not None or event._nested or not event._known:
         return None
-    if not _MARKED_BY.isdisjoint(new):
-        return None
-    places = texts.places(row, event._sent, new, seen, event._reading.keys)
-    if places:
-        of, growth = event._of, _growth(places)
-        if growth > 0:
-            # As in _in_part; and with all of it written, the whole may be light enough.
-            size = len(of.properties) + growth
-            beside = len(of.set) + len(of.set_once) + len(of.unset)
-            if size > limits.keys * KEY_BYTES_MIN or size + beside > limits.event_bytes:
-                return None
-    return places
+    of = event._of
+    beside = len(of.set) + len(of.set_once) + len(of.unset)
+    return additions_in_place(event._sent, event._new or _NO_FIELDS, event._reading, limits, texts, row, seen, beside)
 
 
 def _growth(places: list[Place]) -> int:

@@ -1,6 +1,6 @@
 """Events in columns are changed without being taken out of them: what is new is gathered, and put in at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import Any
 
@@ -43,6 +43,10 @@ class EventChanges:
             self._places += places
         if fields:
             self._replace(row, fields)
+
+    def put_in(self, places: Iterable[Place]) -> None:
+        """The same for many rows of which nothing but the properties has changed."""
+        self._places += places
 
     def replace(self, row: int, event: Event) -> None:
         """The event that a row is now; when and where it happened it does not change."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from schemas.open_event import OpenEvent
 from schemas.property_paths import GONE, Paths, changed, replaced
 
-__all__ = ["Part", "ValuePart", "completed", "properties_of", "revalued", "revalued_at", "rewritten"]
+__all__ = ["Part", "ValuePart", "completed", "missing", "properties_of", "revalued", "revalued_at", "rewritten"]
 
 ValuePart = Literal["properties", "$set", "$set_once"]
 """Those that have values."""
@@ -19,14 +19,18 @@ def completed(event: OpenEvent, found: Mapping[str, Any], overwrite: bool = Fals
 
     What the sender gave stays, and null is nothing given; with `overwrite` it is replaced.
     """
-    if not found:
-        return event
-    new: dict[str, Any] = {}
-    for name, value in found.items():
-        given = event.get(name)
-        if given is None or (overwrite and given != value):
-            new[name] = value
+    new = missing(event, found, overwrite)
     return event._adding(new) if new else event
+
+
+def missing(given: Any, found: Mapping[str, Any], overwrite: bool = False) -> dict[str, Any]:
+    """What of it `completed` would add to an event, or to as much of it as is `given`."""
+    new: dict[str, Any] = {}
+    for name in found:
+        before = given.get(name)
+        if before is None or (overwrite and before != found[name]):
+            new[name] = found[name]
+    return new
 
 
 def revalued(

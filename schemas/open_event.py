@@ -17,7 +17,7 @@ from schemas.event_columns import EventRow
 from schemas.json_text import encoded, parsed
 from schemas.property_text import NOTHING_CHOSEN, Reading
 
-__all__ = ["OpenEvent"]
+__all__ = ["PLAIN", "OpenEvent"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NO_NAMES: frozenset[str] = frozenset()
@@ -44,6 +44,13 @@ class OpenEvent(msgspec.Struct, eq=False):
     _changed: frozenset[str] = _NO_NAMES
     _nested: bool = False
     """Objects or lists were put in: how deep they are has to be looked at."""
+
+    @classmethod
+    def resumed(
+        cls, of: Event | EventRow, reading: Reading, sent: Mapping[str, Any], new: dict[str, Any] | None
+    ) -> "OpenEvent":
+        """An event of which `sent` has been read first, and to which `new` has been added since."""
+        return cls(of, reading, reading.first, sent, new, _changed=_PROPERTIES if new else _NO_NAMES)
 
     @property
     def event(self) -> str:
@@ -209,7 +216,7 @@ class OpenEvent(msgspec.Struct, eq=False):
             other._new = new if self._new is None else {**self._new, **new}
         other._changed = self._changed | _PROPERTIES if self._changed else _PROPERTIES
         for value in new.values():
-            if type(value) not in _PLAIN:
+            if type(value) not in PLAIN:
                 other._nested = True
         return other
 
@@ -231,7 +238,7 @@ class OpenEvent(msgspec.Struct, eq=False):
 
 
 _PROPERTIES = frozenset({"properties"})
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values without others inside."""
 
 

@@ -103,6 +103,10 @@ class Texts:
             places.append((end - 1, end - 1, added if text.find(b'"', self._begin(row), end) >= 0 else added[1:]))
         return places
 
+    def size(self, row: int) -> int:
+        """Bytes of one of the texts."""
+        return self._ends[row] - self._begin(row)
+
     def _begin(self, row: int) -> int:
         return self._ends[row - 1] if row else self._start
 

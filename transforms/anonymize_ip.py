@@ -6,13 +6,13 @@ inside (6to4, RFC 3056; NAT64, RFC 6052; Teredo, RFC 4380), no more of it stays.
 """
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from schemas.event_parts import ValuePart, revalued, revalued_at
 from schemas.property_paths import GONE, paths_of
 from schemas.remembered import Remembered
-from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+from transforms.interface import Annotated, Example, Given, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["AnonymizeIp"]
 
@@ -58,6 +58,7 @@ class AnonymizeIp(Transform[Config]):
     name = "anonymize_ip"
     Config = Config
     privacy = True
+    persons = True
     examples = (
         Example(
             says="Both kinds of addresses",
@@ -79,6 +80,19 @@ class AnonymizeIp(Transform[Config]):
 
     def reads(self) -> Collection[str] | None:
         return self._paths.names
+
+    def additions(self, given: Given) -> Mapping[str, Any] | None:
+        new: dict[str, Any] = {}
+        for name in self._names or ():
+            value = given.get(name, GONE)
+            if value is GONE:
+                continue
+            network = self._anonymized(name, value)
+            if network is GONE:
+                return None
+            if network is not value:
+                new[name] = network
+        return new
 
     def __call__(self, event: OpenEvent) -> Result:
         if self._names is None:

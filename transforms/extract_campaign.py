@@ -1,13 +1,14 @@
 """Which campaign and which click brought somebody here, read from the URL of the page they came to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from schemas.event_parts import completed
+from schemas.event_parts import missing
 from schemas.percent_encoding import query_pairs
 from schemas.remembered import Remembered
 from schemas.tracking_parameters import CLICK_IDS
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
-from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+from transforms.interface import Annotated, Example, Given, Transform, TransformConfig, about
 
 __all__ = ["ExtractCampaign"]
 
@@ -23,6 +24,8 @@ _PARAMETERS = (
     "utm_id",
     *CLICK_IDS,
 )
+_NO_CAMPAIGN: dict[str, str] = {}
+"""One for all: thousands of empty ones would each have to be fetched from memory."""
 
 
 class Config(TransformConfig, frozen=True):
@@ -74,16 +77,17 @@ class ExtractCampaign(Transform[Config]):
     def gives(self) -> Collection[str]:
         return self._names.values()
 
-    def __call__(self, event: OpenEvent) -> Result:
-        url = event.get(self._url)
+    def additions(self, given: Given) -> Mapping[str, Any]:
+        url = given.get(self._url)
         if not isinstance(url, str):
-            return event
-        return completed(event, self._read[url] if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url))
+            return {}
+        found = self._read[url] if len(url) <= REMEMBERED_CHARS_MAX else self._campaign(url)
+        return missing(given, found) if found else found
 
     def _campaign(self, url: str) -> dict[str, str]:
         address = parsed_address(url)
         if address is None or not address.scheme.startswith("http"):
-            return {}
+            return _NO_CAMPAIGN
         pairs = query_pairs(address.query or "")
         if self.config.in_fragment and address.fragment:
             # Applications that name their pages after `#` put the query after a `?` there.
@@ -94,4 +98,4 @@ class ExtractCampaign(Transform[Config]):
             wanted = self._names.get(name.lower())
             if wanted and value:
                 found.setdefault(wanted, value)
-        return found
+        return found or _NO_CAMPAIGN

@@ -1,13 +1,13 @@
 """The parts of a page's URL become properties one can group and filter by."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from schemas.event_parts import completed
+from schemas.event_parts import missing
 from schemas.percent_encoding import query_pairs
 from schemas.remembered import Remembered
 from schemas.web_address import REMEMBERED_CHARS_MAX, parsed_address
-from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
+from transforms.interface import Annotated, Example, Given, Transform, TransformConfig, about
 
 __all__ = ["SplitUrl"]
 
@@ -72,15 +72,15 @@ class SplitUrl(Transform[Config]):
     def gives(self) -> Collection[str]:
         return self.config.search, *(self.config.prefix + name for name in self.config.parameters)
 
-    def __call__(self, event: OpenEvent) -> Result:
-        url = event.get(self._url)
+    def additions(self, given: Given) -> Mapping[str, Any]:
+        url = given.get(self._url)
         if not isinstance(url, str):
-            return event
+            return {}
         found = self._split[url] if len(url) <= REMEMBERED_CHARS_MAX else self._parts(url)
         if self.config.repeats == "all":
             # A list is handed out to whoever changes the event next.
             found = {name: [*value] if isinstance(value, list) else value for name, value in found.items()}
-        return completed(event, found, self.config.overwrite)
+        return missing(given, found, self.config.overwrite)
 
     def _parts(self, url: str) -> dict[str, Any]:
         address = parsed_address(url)

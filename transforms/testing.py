@@ -81,7 +81,9 @@ def run(
     lookups: Mapping[str, Lookup] | None = None,
 ) -> Any:
     """What becomes of one event: an OpenEvent, Rejected or Dropped."""
-    result: Result = made(kind, config, lookups)(opened(event))
+    step, before = made(kind, config, lookups), opened(event)
+    result: Result = step(before)
+    assert _adds_the_same(step, before, result), "`additions` asks for more than `reads` names"
     return result
 
 
@@ -97,6 +99,16 @@ def example_fails(kind: type[Transform[Any]], example: Example, lookups: Mapping
     shown = {name: _shown(after, name) for name in _SHOWN}
     wanted = {name: _shown(expected, name) for name in _SHOWN}
     return "" if shown == wanted else f"{shown} is not {wanted}"
+
+
+def _adds_the_same(step: Transform[Any], event: OpenEvent, result: Result) -> bool:
+    """Whether it is enough for `additions`, where it has been written, to be handed what `reads` names."""
+    names = step.reads()
+    if names is None or type(step).additions is Transform.additions or event.set or event.set_once or event.unset:
+        return True
+    given = {name: event.properties[name] for name in names if name in event.properties}
+    found = step.additions(given)
+    return found is None or not found.keys() <= set(names) or event.adding(found) == result
 
 
 _SHOWN = ("event", "distinct_id", "properties", "set", "set_once", "unset")
