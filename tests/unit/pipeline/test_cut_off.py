@@ -5,10 +5,11 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
+import numpy
 import pytest
 
 from pipeline import cut_off
@@ -16,8 +17,12 @@ from pipeline.cut_off import Alarm
 from pipeline.fuses import STRIKES, FuseBlown, Fuses
 from pipeline.steps import Step, TransformRules
 from pipeline.transforming import Transformed, transformed
+from schemas.decoding import Decoded
 from schemas.event import Event, Rejected, RejectionCode
+from schemas.event_columns import EventColumns
+from schemas.json_text import parsed
 from schemas.open_event import OpenEvent
+from transforms.interface import Given, Transform
 from transforms.testing import opened
 
 Call = Callable[[OpenEvent], Any]
@@ -179,6 +184,59 @@ def test_a_call_that_catches_everything_for_ever_ends_with_its_worker(monkeypatc
     monkeypatch.setattr(cut_off, "stop_now", end)
     with pytest.raises(Ended, match="stuck does not return, and catches what is to end it"):
         through(stubborn)
+
+
+class Numbering(Transform[Any]):
+    """Adds to the number, and for some numbers never comes to its end."""
+
+    persons = True
+
+    def __init__(self, endless: Collection[int]) -> None:
+        self.endless = endless
+        self.calls = 0
+
+    def reads(self) -> Collection[str]:
+        return ("n",)
+
+    def additions(self, given: Given) -> Mapping[str, Any]:
+        self.calls += 1
+        while given.get("n") in self.endless:
+            pass
+        return {"n": given.get("n", 0) + 100}
+
+
+def in_columns(call: Numbering, sets: Collection[int] = ()) -> tuple[list[Any], Fuses]:
+    fuses = Fuses({"stuck": 1_000}, frozenset())
+    steps = (Step("stuck", "stuck@1", call),)
+    rules = TransformRules({0: steps}, disabled=fuses.blown, watch=Alarm({"stuck": 20}, fuses))
+    said = [{"event": "e", "properties": {"n": index}} for index in range(EVENTS)]
+    for index in sets:
+        said[index]["$set"] = {"n": index}
+    events = [opened(one)._of for one in said]
+    columns = EventColumns.of([one for one in events if type(one) is Event])
+    after = transformed(Decoded(numpy.arange(EVENTS), columns, {}), rules)
+    return list(after.verdicts), fuses
+
+
+@pytest.mark.parametrize("sets", [(), (1, 2)])
+def test_on_the_short_way_a_call_that_does_not_return_costs_its_event_and_is_counted_once(
+    sets: Collection[int],
+) -> None:
+    verdicts, fuses = in_columns(Numbering([2]), sets)
+
+    assert [verdict.failed for verdict in verdicts] == ["", "", "stuck@1", "", ""]
+    assert [parsed(verdict.properties)["n"] for verdict in verdicts] == [100, 101, 2, 103, 104]
+    fuses.cut_off("stuck")
+    assert not fuses.blown
+
+
+def test_on_the_short_way_a_step_that_never_returns_is_disabled() -> None:
+    step = Numbering(range(EVENTS))
+
+    verdicts, fuses = in_columns(step)
+
+    assert [verdict.failed for verdict in verdicts] == ["stuck@1"] * EVENTS
+    assert fuses.blown == {"stuck"}
 
 
 def test_the_timer_ends_with_the_batch() -> None:
