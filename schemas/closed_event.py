@@ -23,9 +23,10 @@ _MARKING = frozenset(MARKING)
 _MARKED_BY = _MARKING.union(CLAIMING)
 """Where none of these has changed, the marks are what they were."""
 _NAMES = frozenset({"event", "distinct_id", "unset"})
-_SETS = ("set", "set_once")
+_APART = frozenset({"properties", "distinct_id", "set", "set_once"})
+"""What may change without anything else in the text of the properties, or in what is read from it."""
+_NESTED = frozenset({dict, list})
 _NO_FIELDS: dict[str, Any] = {}
-_PARTS = ("properties", "set", "set_once", "unset")
 _TOO_LARGE = "the event has {} bytes after its transformations, the limit is {} (limits.event_bytes)"
 _encode = msgspec.json.Encoder().encode
 
@@ -68,16 +69,16 @@ def changes(
     are others now. None for the places where the fields hold all of the text."""
     changed, of = event._changed, event._of
     places = None
-    if changed == _PROPERTIES or (anew and not changed):
+    if (anew or "properties" in changed) and changed <= _APART:
         places = _places(event, limits, texts, row, seen if anew else ())
     if places is None:
         text = _in_part(event, limits, seen if anew else ()) if anew or "properties" in changed else None
         fields = _fields(event, limits, anew, text)
         _weigh(of, fields, limits)
         return None, fields
-    if not anew or not (of.set or of.set_once):
+    if changed <= _PROPERTIES and not (anew and (of.set or of.set_once)):
         return places, _NO_FIELDS
-    fields = {name: _text(getattr(event, name), limits, False) for name in _SETS if getattr(of, name)}
+    fields = _beside(event, limits, anew)
     _weigh(of, fields, limits, _growth(places))
     return places, fields
 
@@ -90,20 +91,16 @@ def additions_in_place(
     texts: Texts,
     row: int,
     seen: Collection[str] | None,
-    beside: int = 0,
 ) -> list[Place] | None:
     """What is to be put into one of the texts, in which `sent` was found, for what is `new`. None where more than the
-    text may change, or all of it has to be written. `beside` are the bytes that the event has besides its text."""
+    text may change, or all of it has to be written. Of events that have nothing besides their text."""
     if seen is None or not _MARKED_BY.isdisjoint(new):
         return None
     places = texts.places(row, sent, new, seen, reading.keys)
     if places:
         growth = _growth(places)
-        if growth > 0:
-            # As in _in_part; and with all of it written, the whole may be light enough.
-            size = texts.size(row) + growth
-            if size > limits.keys * KEY_BYTES_MIN or size + beside > limits.event_bytes:
-                return None
+        if growth > 0 and _may_be_too_much(texts.size(row) + growth, 0, limits):
+            return None
     return places
 
 
@@ -111,11 +108,35 @@ def _places(
     event: OpenEvent, limits: Limits, texts: Texts, row: int, seen: Collection[str] | None
 ) -> list[Place] | None:
     """None where more than the text may have changed, or all of it has to be written."""
-    if event._properties is not None or event._nested or not event._known:
+    new = event._new or _NO_FIELDS
+    if event._properties is not None or seen is None or not (event._known or (event._spans and not seen)):
         return None
-    of = event._of
-    beside = len(of.set) + len(of.set_once) + len(of.unset)
-    return additions_in_place(event._sent, event._new or _NO_FIELDS, event._reading, limits, texts, row, seen, beside)
+    if not _MARKED_BY.isdisjoint(new):
+        return None
+    sent = event._sent
+    edits = _with_seen(sent, new, seen) if seen else new
+    places = texts.places(row, sent, edits, seen, event._reading.keys, event._spans)
+    if places:
+        of, growth = event._of, _growth(places)
+        if event._nested and _may_be_deep(b"".join([written for _, _, written in places]), limits):
+            check_tree(new, limits)
+        beside = len(of.set) + len(of.set_once) + len(of.unset)
+        if (growth > 0 or event._nested) and _may_be_too_much(len(of.properties) + growth, beside, limits):
+            return None
+    return places
+
+
+def _with_seen(sent: Mapping[str, Any], new: Mapping[str, Any], seen: Collection[str]) -> Mapping[str, Any]:
+    """The new values, and those objects and lists that were looked at: written anew, nothing stands in them twice."""
+    for name, value in sent.items():
+        if type(value) in _NESTED and name in seen and name not in new:
+            new = {**new, name: value}
+    return new
+
+
+def _may_be_too_much(size: int, beside: int, limits: Limits) -> bool:
+    """As in _in_part; and with all of it written, the whole may be light enough."""
+    return size > limits.keys * KEY_BYTES_MIN or size + beside > limits.event_bytes
 
 
 def _growth(places: list[Place]) -> int:
@@ -128,23 +149,31 @@ def _growth(places: list[Place]) -> int:
 def _fields(event: OpenEvent, limits: Limits, anew: bool, text: bytes | None) -> dict[str, Any]:
     """What is another now; `text` is that of the properties where it could be written in part."""
     changed, of = event._changed, event._of
+    fields = _beside(event, limits, anew)
+    if anew or "properties" in changed:
+        fields["properties"] = _text(event._read(), limits, event._nested) if text is None else text
+    if anew or not _MARKED.isdisjoint(changed):
+        fields["marks"] = _marks(event, fields.get("properties", of.properties))
+    return fields
+
+
+def _beside(event: OpenEvent, limits: Limits, anew: bool) -> dict[str, Any]:
+    """All but the properties, and what is read from them."""
+    changed, of = event._changed, event._of
     fields: dict[str, Any] = {}
     if "event" in changed:
         fields["event"] = of.event
     if "distinct_id" in changed:
-        fields["distinct_id"] = of.distinct_id
+        fields["distinct_id"] = event.distinct_id
     if "unset" in changed:
         fields["unset"] = of.unset
-    if anew or "properties" in changed:
-        fields["properties"] = _text(event._read(), limits, event._nested) if text is None else text
     if "set" in changed or (anew and of.set):
-        fields["set"] = _text(event.set, limits, event._nested) if event.set else b""
+        fields["set"] = _text(event._set or event.set, limits, event._nested) if event.set else b""
     if "set_once" in changed or (anew and of.set_once):
-        fields["set_once"] = _text(event.set_once, limits, event._nested) if event.set_once else b""
+        said = event._set_once or event.set_once
+        fields["set_once"] = _text(said, limits, event._nested) if said else b""
     if changed and not _NAMES.isdisjoint(changed):
-        _check(of, limits)
-    if anew or not _MARKED.isdisjoint(changed):
-        fields["marks"] = _marks(event, fields.get("properties", of.properties))
+        _check(event, limits)
     return fields
 
 
@@ -158,19 +187,24 @@ def _is_ordinary(event: OpenEvent) -> bool:
 
 def _in_part(event: OpenEvent, limits: Limits, seen: Collection[str] | None) -> bytes | None:
     """The text that came with what is new in it; None where all of it has to be written."""
-    if event._properties is not None or event._nested or seen is None:
+    if event._properties is not None or seen is None:
         return None
     text: bytes | None = event._of.properties
-    if event._known:
-        text = written_in_part(event._of.properties, event._sent, event._new or {}, seen, event._reading.keys)
+    if event._known or event._spans:
+        sent, keys = event._sent, event._reading.keys
+        new = _with_seen(sent, event._new or _NO_FIELDS, seen)
+        text = written_in_part(event._of.properties, sent, new, seen, keys, event._spans)
     # A longer one may have to be looked at for its keys; and with all of it written it may be short enough.
     if text is None or len(text) > limits.event_bytes or len(text) > limits.keys * KEY_BYTES_MIN:
         return None
+    if event._nested and _may_be_deep(text, limits):
+        check_tree(event._new, limits)
     return text
 
 
 def _weigh(of: Event | EventRow, fields: dict[str, Any], limits: Limits, growth: int = 0) -> None:
-    parts = growth + sum([len(fields.get(name, getattr(of, name))) for name in _PARTS])
+    of_person = len(fields.get("set", of.set)) + len(fields.get("set_once", of.set_once))
+    parts = growth + len(fields.get("properties", of.properties)) + of_person + len(fields.get("unset", of.unset))
     if parts > limits.event_bytes:
         raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(parts, limits.event_bytes))
 
@@ -191,12 +225,17 @@ def _text(content: Any, limits: Limits, nested: bool) -> bytes:
     text = _encode(content)
     if len(text) > limits.event_bytes:
         raise Refused(RejectionCode.TOO_LARGE, _TOO_LARGE.format(len(text), limits.event_bytes))
-    if nested or len(text) > limits.keys * KEY_BYTES_MIN:
+    if len(text) > limits.keys * KEY_BYTES_MIN or (nested and _may_be_deep(text, limits)):
         check_tree(content, limits)
     return text
 
 
-def _check(event: Event | EventRow, limits: Limits) -> None:
+def _may_be_deep(text: bytes, limits: Limits) -> bool:
+    """Whether it has to be looked at how deep it is, as in `parse_json`; the brace around a part is not in its text."""
+    return text.count(b"{") + text.count(b"[") >= limits.depth
+
+
+def _check(event: OpenEvent, limits: Limits) -> None:
     """What was put in place of names. Raises UnicodeEncodeError for half of a surrogate pair."""
     for name, value, most in (
         ("event", event.event, limits.event_name_chars),
@@ -207,6 +246,6 @@ def _check(event: Event | EventRow, limits: Limits) -> None:
                 RejectionCode.WRONG_TYPE, f"a transformation made {name} something else than 1 to {most} characters"
             )
         value.encode()
-    names = msgspec.json.decode(event.unset) if event.unset else []
+    names = event.unset
     if len(names) > limits.keys or not all(isinstance(name, str) for name in names):
         raise Refused(RejectionCode.WRONG_TYPE, f"a transformation made $unset no list of at most {limits.keys} names")

@@ -74,7 +74,9 @@ class EventChanges:
             if name == "properties":
                 self._whole(row, value)
             elif name not in self._rare:
-                self._names.setdefault(name, list(getattr(self._columns, name)))[row] = value
+                if name not in self._names:
+                    self._names[name] = list(getattr(self._columns, name))
+                self._names[name][row] = value
             elif value:
                 self._rare[name][row] = value
             else:

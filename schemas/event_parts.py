@@ -4,9 +4,20 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from schemas.open_event import OpenEvent
-from schemas.property_paths import GONE, Paths, changed, replaced
+from schemas.property_paths import GONE, Paths, changed, new_values, replaced
+from schemas.standing import Standing
 
-__all__ = ["Part", "ValuePart", "completed", "missing", "properties_of", "revalued", "revalued_at", "rewritten"]
+__all__ = [
+    "Part",
+    "ValuePart",
+    "completed",
+    "edited_where_they_stand",
+    "missing",
+    "properties_of",
+    "revalued",
+    "revalued_at",
+    "rewritten",
+]
 
 ValuePart = Literal["properties", "$set", "$set_once"]
 """Those that have values."""
@@ -19,8 +30,8 @@ def completed(event: OpenEvent, found: Mapping[str, Any], overwrite: bool = Fals
 
     What the sender gave stays, and null is nothing given; with `overwrite` it is replaced.
     """
-    new = missing(event, found, overwrite)
-    return event._adding(new) if new else event
+    new = missing(event._some(found), found, overwrite) if found else {}
+    return event._edited(new) if new else event
 
 
 def missing(given: Any, found: Mapping[str, Any], overwrite: bool = False) -> dict[str, Any]:
@@ -42,25 +53,12 @@ def revalued(
     """The event with what `change` makes of each of these names and its value, GONE to remove it; the same event where
     it answers the values it got."""
     result = event
-    if "properties" in parts:
-        new: dict[str, Any] = {}
-        gone = []
-        for name in names:
-            value = event.get(name, GONE)
-            if value is not GONE and (found := change(name, value)) is not value:
-                if found is GONE:
-                    gone.append(name)
-                else:
-                    new[name] = found
-        if new:
-            result = event._adding(new)
-        if gone:
-            result = result.without(gone)
+    if "properties" in parts and (found := _revalued(event._some(names), names, change)):
+        result = event._edited(found)
     of = event._of
     if not (of.set or of.set_once or event._set or event._set_once):
         return result
-    others = [part for part in parts if part != "properties"]
-    return rewritten(result, others, lambda content: _revalued(content, names, change))
+    return rewritten(result, _others(parts), lambda content: replaced(content, _revalued(content, names, change)))
 
 
 def revalued_at(
@@ -68,11 +66,25 @@ def revalued_at(
     parts: Collection[Part] | Collection[ValuePart],
     paths: Paths,
     change: Callable[[Any], Any],
+    renamed: Callable[[str], str | None] | None = None,
 ) -> OpenEvent:
-    """The same for whatever stands at these paths."""
-    if paths.names is None:
-        return rewritten(event, parts, lambda content: changed(content, paths, change))
-    return revalued(event, parts, paths.names, lambda _, value: change(value))
+    """The same for whatever stands at these paths; `renamed` as in `rewritten`."""
+    result = event
+    if "properties" in parts:
+        content = event._read() if paths.tops is None else event._some(paths.tops)
+        if paths.names is None:
+            found = new_values(content, paths, change)
+        else:
+            found = {}
+            for name in paths.names:
+                if name in content and (new := change(content[name])) is not content[name]:
+                    found[name] = new
+        if found:
+            result = event._edited(found)
+    of = event._of
+    if not (of.set or of.set_once or event._set or event._set_once or renamed is not None):
+        return result
+    return rewritten(result, _others(parts), lambda content: changed(content, paths, change), renamed)
 
 
 def rewritten(
@@ -80,16 +92,14 @@ def rewritten(
     parts: Collection[Part] | Collection[ValuePart],
     change: Callable[[dict[str, Any]], dict[str, Any] | None],
     renamed: Callable[[str], str | None] | None = None,
-    needed: frozenset[str] | None = None,
 ) -> OpenEvent:
     """The event with these parts changed; the same event where `change` answers None for all of them.
 
     `change` answers another dict and leaves the one it got as it is. `renamed` says of a name in `$unset` what it is
-    called now, None if it has to go. Of properties without any of the `needed`, `change` is not asked.
+    called now, None if it has to go.
     """
     result = event
-    concerned = "properties" in parts and (needed is None or event._chosen(needed) != {})
-    if concerned and (found := change(properties_of(event))) is not None:
+    if "properties" in parts and (found := change(properties_of(event))) is not None:
         result = event._with_properties(found)
     given: dict[str, Any] = {}
     if "$set" in parts and (before := event.set) and (found := change(dict(before))) is not None:
@@ -103,13 +113,43 @@ def rewritten(
     return result.replace(**given) if given else result
 
 
-def _revalued(
-    content: dict[str, Any], names: Collection[str], change: Callable[[str, Any], Any]
-) -> dict[str, Any] | None:
-    found = {
+def edited_where_they_stand(
+    event: OpenEvent,
+    find: Callable[[bytes], dict[str, Standing] | None],
+    change: Callable[[dict[str, Any]], dict[str, Any] | None],
+    certain: Callable[[bytes, str], bool],
+) -> OpenEvent | None:
+    """The event with what `change` makes of the properties that `find` tells from their text: new values by names, GONE
+    to remove one. The same event where there are none. None where all properties have to be looked at for that: if they
+    cannot be told, `change` says so, or it is not `certain` of one that it stands there alone."""
+    text, new = event._of.properties, event._new
+    standing = find(text) if event._properties is None else None
+    if standing is None:
+        return None
+    if not standing and new is None:
+        return event
+    content = {name: one[0] for name, one in standing.items()}
+    if new is not None:
+        if any(isinstance(value, dict | list) for value in new.values()):
+            return None
+        content = {name: value for name, value in (content | new).items() if value is not GONE}
+    found = change(content)
+    if not found:
+        return event if found is not None else None
+    for name in found:
+        if name in standing and not certain(text, name):
+            return None
+    return event._edited_at(found, standing)
+
+
+def _others(parts: Collection[Part] | Collection[ValuePart]) -> list[Part]:
+    return [part for part in parts if part != "properties"]
+
+
+def _revalued(content: Mapping[str, Any], names: Collection[str], change: Callable[[str, Any], Any]) -> dict[str, Any]:
+    return {
         name: new for name in names if name in content and (new := change(name, content[name])) is not content[name]
     }
-    return replaced(content, found)
 
 
 def properties_of(event: OpenEvent) -> dict[str, Any]:

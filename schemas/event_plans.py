@@ -26,6 +26,8 @@ class Plan(msgspec.Struct, frozen=True):
     """All names that stand in it, and may stand in messages."""
     closed: bool
     """Properties that it does not name may matter."""
+    matter: frozenset[str]
+    """All names that it says anything about, where it is not closed."""
 
     def errors(self, content: dict[str, Any], most: int) -> list[str]:
         """What is wrong, nothing if it is as planned. In alphabetical order: the same content says the same."""
@@ -63,7 +65,8 @@ def compiled_plans(schemas: Any, formats: bool) -> dict[str, Plan]:
         named = {name for rule, said in rules if rule in _NAMING and isinstance(said, dict | list) for name in said}
         names = frozenset(name for name in named if isinstance(name, str))
         dollars = frozenset(name for name in names if name.startswith("$"))
-        plans[event] = Plan(validator, dollars, names, any(_closes(rule, said) for rule, said in rules))
+        closed = any(_closes(rule, said) for rule, said in rules)
+        plans[event] = Plan(validator, dollars, names, closed, names | _depended_on(rules))
     return plans
 
 
@@ -78,6 +81,15 @@ def _rules(schema: Any) -> Iterator[tuple[str, Any]]:
             yield from _rules(said)
 
 
+def _depended_on(rules: list[tuple[str, Any]]) -> frozenset[str]:
+    """Names that others require beside them: `{"card": ["address"]}`."""
+    lists = [said.values() for rule, said in rules if rule in _DEPENDING and isinstance(said, dict)]
+    return frozenset(
+        name for said in lists for names in said if isinstance(names, list) for name in names if isinstance(name, str)
+    )
+
+
+_DEPENDING = frozenset(("dependentRequired", "dependencies"))
 _NAMING = frozenset(("properties", "required", "dependentRequired", "dependentSchemas", "dependencies"))
 _CLOSING = frozenset(
     (

@@ -5,8 +5,7 @@ is asked for where that is known beforehand; an event that nobody changed keeps 
 another event and leaves this one as it was.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +14,9 @@ import msgspec
 from schemas.event import Event
 from schemas.event_columns import EventRow
 from schemas.json_text import encoded, parsed
-from schemas.property_text import NOTHING_CHOSEN, Reading
+from schemas.property_paths import GONE
+from schemas.property_text import NOTHING_CHOSEN, Reading, Span
+from schemas.standing import Standing
 
 __all__ = ["PLAIN", "OpenEvent"]
 
@@ -34,13 +35,17 @@ class OpenEvent(msgspec.Struct, eq=False):
     _known: frozenset[str] = _NO_NAMES
     """The names that have been read as long as the whole has not."""
     _sent: Mapping[str, Any] = _NOTHING
-    """What stands in the text under these names."""
+    """What stands in the text under these names, and under those in `_spans`."""
+    _spans: Mapping[str, Span] = _NOTHING
+    """Where the values of other names stand, which were found by what they are."""
     _new: dict[str, Any] | None = None
-    """What has come in its place since, or beside it."""
+    """What has come in its place since, or beside it; GONE under what stands in the text and was removed."""
     _properties: dict[str, Any] | None = None
     """All of them, once somebody has asked for another name."""
     _set: dict[str, Any] | None = None
     _set_once: dict[str, Any] | None = None
+    _distinct_id: str | None = None
+    """Another one that it has been given."""
     _changed: frozenset[str] = _NO_NAMES
     _nested: bool = False
     """Objects or lists were put in: how deep they are has to be looked at."""
@@ -50,7 +55,7 @@ class OpenEvent(msgspec.Struct, eq=False):
         cls, of: Event | EventRow, reading: Reading, sent: Mapping[str, Any], new: dict[str, Any] | None
     ) -> "OpenEvent":
         """An event of which `sent` has been read first, and to which `new` has been added since."""
-        return cls(of, reading, reading.first, sent, new, _changed=_PROPERTIES if new else _NO_NAMES)
+        return cls(of, reading, reading.first, sent, _new=new, _changed=_PROPERTIES if new else _NO_NAMES)
 
     @property
     def event(self) -> str:
@@ -60,7 +65,7 @@ class OpenEvent(msgspec.Struct, eq=False):
     @property
     def distinct_id(self) -> str:
         """How the sender names the actor."""
-        return self._of.distinct_id
+        return self._of.distinct_id if self._distinct_id is None else self._distinct_id
 
     @property
     def project(self) -> int:
@@ -112,9 +117,11 @@ class OpenEvent(msgspec.Struct, eq=False):
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """A property's value."""
-        if self._properties is None and (name in self._known or self._knows(name)):
+        if self._properties is None and (name in self._known or self._covers((name,))):
             new = self._new
-            return new[name] if new is not None and name in new else self._sent.get(name, otherwise)
+            if new is None or name not in new:
+                return self._sent.get(name, otherwise)
+            return otherwise if new[name] is GONE else new[name]
         return self._read().get(name, otherwise)
 
     def adding(self, properties: Mapping[str, Any]) -> "OpenEvent":
@@ -123,21 +130,14 @@ class OpenEvent(msgspec.Struct, eq=False):
             return self
         if self._properties is None and not self._covers(properties.keys()):
             self._read()
-        return self._adding(dict(properties))
+        return self._edited({**properties})
 
     def without(self, names: Iterable[str]) -> "OpenEvent":
         """The event without these properties; the same event where it has none of them."""
         names = frozenset(names)
-        if self._chosen(names) == {}:
-            return self
-        found = self._read()
-        gone = [name for name in names if name in found]
-        if not gone:
-            return self
-        left = dict(found)
-        for name in gone:
-            del left[name]
-        return self._with_properties(left)
+        found = self._some(names)
+        gone = {name: GONE for name in names if name in found}
+        return self._edited(gone) if gone else self
 
     def replace(
         self,
@@ -150,75 +150,110 @@ class OpenEvent(msgspec.Struct, eq=False):
         unset: Sequence[str] | None = None,
     ) -> "OpenEvent":
         """The event with what is given in place of what it had."""
+        other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
+        changed = []
+        if event is not None or unset is not None:
+            changed = other._rename(event, unset)
+        if distinct_id is not None:
+            other._distinct_id = distinct_id
+            changed.append("distinct_id")
+        if properties is not None:
+            other._properties = dict(properties)
+            changed.append("properties")
+        if set is not None:
+            other._set = dict(set)
+            changed.append("set")
+        if set_once is not None:
+            other._set_once = dict(set_once)
+            changed.append("set_once")
+        other._nested = self._nested or not (properties is set is set_once is None)
+        other._changed = self._changed.union(changed)
+        return other
+
+    def _rename(self, event: str | None, unset: Sequence[str] | None) -> list[str]:
+        """Put others in place of what the event itself keeps; their names."""
         plain: dict[str, Any] = {}
         if event is not None:
             if not isinstance(event, str):
                 # Steps are told by it which of them apply: it has to be one before the next is asked.
                 raise TypeError("an event's name is a text")
             plain["event"] = event
-        if distinct_id is not None:
-            plain["distinct_id"] = distinct_id
         if unset is not None:
             plain["unset"] = encoded(list(unset)) if unset else b""
-        other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
-        if plain:
-            of = self._of if type(self._of) is Event else self._of.whole()  # type: ignore[union-attr]
-            other._of = msgspec.structs.replace(of, **plain)
-        changed = {*plain}
-        for name, given in (("properties", properties), ("set", set), ("set_once", set_once)):
-            if given is not None:
-                setattr(other, f"_{name}", dict(given))
-                changed.add(name)
-                other._nested = True
-        other._changed = self._changed | changed
-        return other
+        of = self._of if type(self._of) is Event else self._of.whole()  # type: ignore[union-attr]
+        self._of = msgspec.structs.replace(of, **plain)
+        return [*plain]
 
     def _read(self) -> dict[str, Any]:
         if self._properties is None:
             found = parsed(self._of.properties)
-            if self._new:
-                found.update(self._new)
-            self._properties = found
+            self._properties = _updated(found, self._new) if self._new else found
         return self._properties
 
-    def _covers(self, names: AbstractSet[str]) -> bool:
-        """Whether these are read in part."""
-        return self._known >= names or all(map(self._knows, names))
-
-    def _chosen(self, names: AbstractSet[str]) -> dict[str, Any] | None:
-        """Those of these properties that there are; None where they cannot be told without reading all."""
-        if self._properties is not None or not self._covers(names):
-            return None
-        new, sent = self._new or {}, self._sent
-        return {name: new[name] if name in new else sent[name] for name in names if name in new or name in sent}
-
-    def _knows(self, name: str) -> bool:
-        """Read what may be read in part; whether this name is among it."""
-        reading, text = self._reading, self._of.properties
-        if name not in reading.names or self._properties is not None:
+    def _covers(self, names: Collection[str]) -> bool:
+        """Read what may be read in part; whether these names are all among it."""
+        known, reading = self._known, self._reading
+        if known.issuperset(names):
+            return True
+        if self._properties is not None or not reading.names.issuperset(names):
             return False
         try:
-            if not self._known:
-                self._sent, self._known = reading.read_first(text), reading.first
-            if name not in self._known:
-                self._sent, self._known = {**self._sent, **reading.read_rest(text)}, reading.names
+            if not known:
+                found = reading.read_first(self._of.properties)
+                self._sent = {**found, **self._sent} if self._sent else found
+                known = self._known = reading.first
+            if not known.issuperset(names):
+                self._sent, self._known = {**self._sent, **reading.read_rest(self._of.properties)}, reading.names
         except msgspec.DecodeError:
             self._read()
             return False
         return True
 
-    def _adding(self, new: dict[str, Any]) -> "OpenEvent":
-        """The event with these added, every one of which has been asked for with `get`; takes over the dict."""
+    def _some(self, names: Collection[str]) -> Mapping[str, Any]:
+        """Those of these properties that there are, and maybe others: to read, and never to change."""
+        if self._properties is not None or not self._covers(names):
+            return self._read()
+        return self._sent if self._new is None else _updated({**self._sent}, self._new)
+
+    def _edited(self, found: dict[str, Any]) -> "OpenEvent":
+        """The event with these values, each in the place of its name or at the end, GONE to remove what it has. It has
+        been asked for every name, or is known not to have it; takes over the dict."""
         other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
         if self._properties is not None:
-            other._properties = {**self._properties, **new}
+            other._properties = _updated({**self._properties}, found)
+        elif self._new is None:
+            other._new = found
         else:
-            other._new = new if self._new is None else {**self._new, **new}
+            other._update(self._new, found)
         other._changed = self._changed | _PROPERTIES if self._changed else _PROPERTIES
-        for value in new.values():
-            if type(value) not in PLAIN:
+        for value in found.values():
+            if type(value) not in _NOT_NESTED:
                 other._nested = True
         return other
+
+    def _edited_at(self, found: dict[str, Any], standing: Mapping[str, Standing]) -> "OpenEvent":
+        """The same where not every name has been asked for: those that stand in the text do so where it is said, and
+        nowhere else in it."""
+        sent, spans = {**self._sent}, {**self._spans}
+        for name in found:
+            if name in standing:
+                sent[name], start, end = standing[name]
+                spans[name] = start, end
+        self._sent, self._spans = sent, spans
+        return self._edited(found)
+
+    def _update(self, before: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        new = {**before}
+        for name, value in found.items():
+            if value is GONE and name not in self._sent:
+                del new[name]
+            elif value is not GONE and new.get(name) is GONE:
+                # What comes back stands at the end, and not in the place that it had.
+                self._properties = _updated({**self._read()}, found)
+                return
+            else:
+                new[name] = value
+        self._new = new
 
     def _with_properties(self, properties: dict[str, Any]) -> "OpenEvent":
         other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
@@ -240,6 +275,17 @@ class OpenEvent(msgspec.Struct, eq=False):
 _PROPERTIES = frozenset({"properties"})
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values without others inside."""
+_NOT_NESTED = PLAIN | {type(GONE)}
+
+
+def _updated(content: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The content itself, with what is new in it and without what is gone."""
+    for name, value in new.items():
+        if value is GONE:
+            del content[name]
+        else:
+            content[name] = value
+    return content
 
 
 def _content(event: OpenEvent) -> tuple[Any, ...]:

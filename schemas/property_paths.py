@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from schemas.wildcards import wildcard_expression
 
-__all__ = ["GONE", "Paths", "changed", "kept", "paths_of", "replaced"]
+__all__ = ["GONE", "Paths", "changed", "kept", "new_values", "paths_of", "replaced"]
 
 GONE: Final = object()
 """What a change answers where the value has to go."""
@@ -28,7 +28,7 @@ _Rest = tuple[str, ...]
 class Paths:
     """What is left of some paths at one place: at the properties, or somewhere inside."""
 
-    __slots__ = ("_exact", "_patterns", "_remembered", "ends", "item", "names", "rests")
+    __slots__ = ("_exact", "_patterns", "_remembered", "ends", "item", "names", "rests", "tops")
 
     def __init__(self, rests: frozenset[_Rest]) -> None:
         self.rests = rests
@@ -38,7 +38,9 @@ class Paths:
         patterns = {first for first in firsts if "*" in first}
         self._patterns = [(_matcher(first), first) for first in sorted(patterns)]
         self._exact = firsts - patterns
-        self.names = None if patterns or any(len(rest) > 1 for rest in rests) else frozenset(firsts)
+        self.tops = None if patterns else frozenset(firsts)
+        """The names that they begin with; None where these may be any."""
+        self.names = None if any(len(rest) > 1 for rest in rests) else self.tops
         """What they mean where each is a single name; None where they may lead anywhere."""
         self._remembered = lru_cache(maxsize=NAMES_KEPT)(self._below)
         self.item = lru_cache(maxsize=NAMES_KEPT)(self._item)
@@ -93,6 +95,11 @@ def changed(content: Mapping[str, Any], paths: Paths, change: Callable[[Any], An
 
     None where nothing changes: `change` says so by answering the value it got.
     """
+    return replaced(content, new_values(content, paths, change))
+
+
+def new_values(content: Mapping[str, Any], paths: Paths, change: Callable[[Any], Any]) -> dict[str, Any]:
+    """What changes of it, by the names at its top: the value that each of them has then, GONE to remove it."""
     found: dict[str, Any] = {}
     for name in paths.found(content):
         value, below = content[name], paths.below(name)
@@ -100,7 +107,7 @@ def changed(content: Mapping[str, Any], paths: Paths, change: Callable[[Any], An
         new = change(value) if below.ends else _inside(value, below, change)
         if new is not value:
             found[name] = new
-    return replaced(content, found)
+    return found
 
 
 def replaced(content: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any] | None:

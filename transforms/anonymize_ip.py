@@ -79,11 +79,13 @@ class AnonymizeIp(Transform[Config]):
         self._cut = Remembered(self._network, ADDRESSES_KEPT)
 
     def reads(self) -> Collection[str] | None:
-        return self._paths.names
+        return self._paths.tops
 
     def additions(self, given: Given) -> Mapping[str, Any] | None:
+        if self._names is None:
+            return None
         new: dict[str, Any] = {}
-        for name in self._names or ():
+        for name in self._names:
             value = given.get(name, GONE)
             if value is GONE:
                 continue

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from schemas.event_parts import Part, rewritten
-from schemas.property_paths import GONE, changed, paths_of
+from schemas.event_parts import Part, revalued_at
+from schemas.property_paths import GONE, paths_of
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["FilterProperties"]
@@ -63,15 +63,13 @@ class FilterProperties(Transform[Config]):
 
     def open(self) -> None:
         self._paths = paths_of(self.config.properties)
+        self._renamed = self._unset if "$unset" in self.config.parts else None
 
     def reads(self) -> Collection[str] | None:
-        return self._paths.names
+        return self._paths.tops
 
     def __call__(self, event: OpenEvent) -> Result:
-        paths = self._paths
-        return rewritten(
-            event, self.config.parts, lambda content: changed(content, paths, _gone), self._unset, paths.names
-        )
+        return revalued_at(event, self.config.parts, self._paths, _gone, self._renamed)
 
     def _unset(self, name: str) -> str | None:
         below = self._paths.below(name)

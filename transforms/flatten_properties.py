@@ -1,10 +1,12 @@
 """Objects inside of properties become properties of their own, which every report can use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
-from schemas.event_parts import ValuePart, rewritten
-from schemas.property_paths import Paths, paths_of
+from schemas.event_parts import ValuePart, edited_where_they_stand, rewritten
+from schemas.property_paths import GONE, Paths, paths_of
+from schemas.standing import objects
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["FlattenProperties"]
@@ -13,6 +15,10 @@ NAME_CHARS_MAX = 1_000
 """Of a new name. A longer one is no column, and every name inside of an object repeats those around it."""
 NAMES_CHARS_MAX = 1_000_000
 """Of all new names in one part: as much as an event may have. A long name around a long list makes a hundredfold."""
+
+NAMES_KEPT = 4_096
+"""Of which it is remembered whether they are meant."""
+_REMEMBERED_CHARS_MAX = 200
 
 
 class Config(TransformConfig, frozen=True):
@@ -71,9 +77,43 @@ class FlattenProperties(Transform[Config]):
         self._leave = paths_of(config.leave)
         self._kinds: tuple[type, ...] = (dict, list) if config.lists == "index" else (dict,)
         self._keeps = config.conflict == "keep"
+        self._known = lru_cache(maxsize=NAMES_KEPT)(self._is_meant)
+        self._lists = config.lists == "index"
+        self._of_event = "properties" in config.parts
+        self._others = [part for part in config.parts if part != "properties"]
+
+    def reads(self) -> Collection[str] | None:
+        return None if self._lists else ()
 
     def __call__(self, event: OpenEvent) -> Result:
+        if self._of_event and not self._lists:
+            found = edited_where_they_stand(event, objects, self._changes, self._certain)
+            if found is not None:
+                return rewritten(found, self._others, self._flattened) if self._others else found
         return rewritten(event, self.config.parts, self._flattened)
+
+    def _certain(self, text: bytes, name: str) -> bool:
+        """Whether no other property has this name, nor one that begins with it."""
+        return text.count(b'"%b' % name.encode()) == 1
+
+    def _changes(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What becomes of objects and lists alone; None where two of the new names are one, or one is taken."""
+        found: dict[str, Any] = {}
+        room, count = NAMES_CHARS_MAX, 0
+        for name, value in content.items():
+            if type(value) not in self._kinds or not value or not self._meant(name):
+                continue
+            pairs: list[tuple[str, Any]] = []
+            left = self._take_apart(name, value, self.config.depth, pairs, room)
+            if left is None:
+                continue
+            if left < 0:
+                return {}
+            room, found[name] = left, GONE
+            found.update(pairs)
+            count += 1 + len(pairs)
+        taken = len(found) < count or any(name in content and value is not GONE for name, value in found.items())
+        return None if taken else found
 
     def _flattened(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
         kinds = self._kinds
@@ -102,6 +142,9 @@ class FlattenProperties(Transform[Config]):
         return None if whole == content else whole
 
     def _meant(self, name: str) -> bool:
+        return self._known(name) if len(name) <= _REMEMBERED_CHARS_MAX else self._is_meant(name)
+
+    def _is_meant(self, name: str) -> bool:
         return (not self.config.properties or _names(self._only, name)) and not _names(self._leave, name)
 
     def _take_apart(self, name: str, value: Any, depth: int, pairs: list[tuple[str, Any]], room: int) -> int | None:

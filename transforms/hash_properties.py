@@ -140,7 +140,7 @@ class HashProperties(Transform[Config]):
         self._remembered_id = lru_cache(maxsize=HASHES_KEPT)(self._id_of)
 
     def reads(self) -> Collection[str] | None:
-        return None if self._paths.names is None else self._paths.names.union(self._ids)
+        return None if self._paths.tops is None else self._paths.tops.union(self._ids)
 
     def __call__(self, event: OpenEvent) -> Result:
         result = revalued_at(event, self.config.parts, self._paths, self._value)

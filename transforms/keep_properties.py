@@ -1,12 +1,16 @@
 """Only properties that somebody named are stored."""
 
+from collections.abc import Collection
 from typing import Any
 
 from schemas.event_parts import Part, rewritten
-from schemas.property_paths import kept, paths_of
+from schemas.property_paths import GONE, kept, paths_of
+from schemas.standing import has_other, other_than
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["KeepProperties"]
+
+_NESTED = frozenset({dict, list})
 
 
 class Config(TransformConfig, frozen=True):
@@ -85,9 +89,32 @@ class KeepProperties(Transform[Config]):
         self._of_event = frozenset(self.config.parts) & {"properties"}
         self._of_person = frozenset(self.config.parts) - {"properties"}
 
+        self._other = other_than(self._properties.tops or ())
+        person = self._person.tops or ()
+        self._only_plain = [name for name in self.config.needed if name not in person]
+
+    def reads(self) -> Collection[str] | None:
+        return self._properties.tops
+
     def __call__(self, event: OpenEvent) -> Result:
-        result = rewritten(event, self._of_event, self._left)
+        result = self._kept(event) if self._of_event else event
+        of = event._of
+        if not (of.set or of.set_once or of.unset or event._changed):
+            return result
         return rewritten(result, self._of_person, lambda content: kept(content, self._person), self._unset)
+
+    def _kept(self, event: OpenEvent) -> OpenEvent:
+        """Of an event that certainly has other properties, no more is read than what may stay."""
+        tops, text, new = self._properties.tops, event._of.properties, event._new
+        removed = new is not None and any(value is GONE for value in new.values())
+        in_part = event._properties is None and not removed and tops is not None and event._covers(tops)
+        if tops is None or not in_part or not has_other(text, self._other):
+            return rewritten(event, self._of_event, self._left)
+        content = {name: value for name, value in event._some(tops).items() if name in tops}
+        if self._properties.names is None or any(type(content.get(name)) in _NESTED for name in self._only_plain):
+            left = self._left(content)
+            content = content if left is None else left
+        return event._with_properties(content)
 
     def _left(self, content: dict[str, Any]) -> dict[str, Any] | None:
         """The properties that stay; None where all do."""

@@ -116,7 +116,7 @@ class MaskUrlParameters(Transform[Config]):
         self._mask = lru_cache(maxsize=ADDRESSES_KEPT)(self._masked)
 
     def reads(self) -> Collection[str] | None:
-        return self._paths.names
+        return self._paths.tops
 
     def __call__(self, event: OpenEvent) -> Result:
         return revalued_at(event, _PARTS, self._paths, self._guarded)

@@ -97,19 +97,22 @@ class ParseReferrer(Transform[Config]):
         return {_LIST: LookupSource(config.file, read_list)} if config.file else {}
 
     def open(self) -> None:
+        config = self.config
+        self._asked = frozenset((config.referrer, config.page, config.domain, config.medium, config.source))
         self._suffixes = _suffixes()
         self._internal = frozenset(name.lower().strip(".") for name in self.config.internal_domains)
         self._index = ReferrerIndex(built_in_places())
         self._answers = lru_cache(maxsize=ADDRESSES_KEPT)(self._answer)
 
     def reads(self) -> Collection[str]:
-        return self.config.referrer, self.config.page, self.config.domain, self.config.medium, self.config.source
+        return self._asked
 
     def gives(self) -> Collection[str]:
         return (self.config.term,)
 
     def __call__(self, event: OpenEvent) -> Result:
-        referrer = event.get(self.config.referrer, 0)
+        content = event._some(self._asked)
+        referrer = content.get(self.config.referrer, 0)
         if not isinstance(referrer, str):
             if referrer is not None:
                 return event
@@ -117,7 +120,7 @@ class ParseReferrer(Transform[Config]):
         if self.lookups and self.lookups[_LIST].value is not self._index:
             self._index = self.lookups[_LIST].value
             self._answers.cache_clear()
-        page = event.get(self.config.page)
+        page = content.get(self.config.page)
         if not isinstance(page, str):
             page = ""
         answers = self._answers if len(referrer) + len(page) <= REMEMBERED_CHARS_MAX else self._answer

@@ -1,10 +1,12 @@
 """Properties without a value take no room and no column."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from schemas.event_parts import ValuePart, rewritten
+from schemas.event_parts import ValuePart, edited_where_they_stand, rewritten
 from schemas.property_paths import GONE, replaced
+from schemas.standing import Standing, nulls, objects, only, values
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["RemoveNulls"]
@@ -51,19 +53,46 @@ class RemoveNulls(Transform[Config]):
         self._empty = frozenset(kind for kind, wanted in empty if wanted)
         self._inner = frozenset((dict, list)) if config.nested else frozenset()
         self._looked_at = frozenset((type(None),)) | self._empty | self._inner
+        forms = [b"null"]
+        if config.empty_texts:
+            forms.append(rb'"[ \x80-\xff]*"')
+        if config.empty_lists:
+            forms.append(rb"\[[ \t\r\n]*\]")
+        self._form = re.compile(rb":[ \t\r\n]*(%b)" % b"|".join(forms))
+        self._standing = self._found if self._empty or self._inner else nulls
+        self._left_out = self._emptied if self._empty or self._inner else _gone
+        self._of_event = "properties" in config.parts
+        self._others = [part for part in config.parts if part != "properties"]
+
+    def reads(self) -> Collection[str]:
+        return ()
 
     def __call__(self, event: OpenEvent) -> Result:
-        return rewritten(event, self.config.parts, self._cleaned)
+        if self._of_event:
+            found = edited_where_they_stand(event, self._standing, self._left_out, only)
+            if found is None:
+                return rewritten(event, self.config.parts, self._cleaned)
+            event = found
+        return rewritten(event, self._others, self._cleaned) if self._others else event
+
+    def _found(self, text: bytes) -> dict[str, Standing] | None:
+        around = objects(text)
+        found = None if around is None else values(text, self._form, around)
+        if found is None or around is None or not found.keys().isdisjoint(around):
+            return None
+        return found | around
 
     def _cleaned(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
         """The content without what is empty; None where nothing is."""
+        return replaced(content, self._emptied(content))
+
+    def _emptied(self, content: Mapping[str, Any]) -> dict[str, Any]:
         looked_at, left = self._looked_at, self._left
-        found = {
+        return {
             name: new
             for name, value in content.items()
             if type(value) in looked_at and (new := left(value)) is not value
         }
-        return replaced(content, found)
 
     def _left(self, value: Any) -> Any:
         if value is None:
@@ -82,3 +111,7 @@ class RemoveNulls(Transform[Config]):
             return value if found is None else found
         items = [self._inside(item) if isinstance(item, dict | list) else item for item in value]
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+
+
+def _gone(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: GONE for name, value in content.items() if value is None}

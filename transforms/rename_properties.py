@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from schemas.event_parts import Part, rewritten
+from schemas.event_parts import Part, properties_of, rewritten
+from schemas.property_paths import GONE
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
 __all__ = ["RenameProperties"]
@@ -56,32 +57,52 @@ class RenameProperties(Transform[Config]):
 
     def open(self) -> None:
         self._pairs = tuple(self.config.names.items())
-        self._names = frozenset(self.config.names)
+        self._old = frozenset(self.config.names)
+        self._names = self._old.union(self.config.names.values())
+        self._of_event = "properties" in self.config.parts
+        self._others = [part for part in self.config.parts if part != "properties"]
         self._keeps = self.config.conflict == "keep"
 
     def reads(self) -> Collection[str]:
         return self._names
 
     def __call__(self, event: OpenEvent) -> Result:
-        return rewritten(event, self.config.parts, self._renamed, self._unset, self._names)
+        return rewritten(self._properties(event), self._others, self._renamed, self._unset)
+
+    def _properties(self, event: OpenEvent) -> OpenEvent:
+        content = event._some(self._names)
+        if not self._of_event or self._old.isdisjoint(content):
+            return event
+        moves = self._moves(content)
+        if not moves:
+            return event
+        found: dict[str, Any] = {old: GONE for old, _ in moves}
+        if any(new in found for _, new in moves):
+            # A name that one leaves and another gets stands at the end then, as all that are new.
+            return event._with_properties(_moved(properties_of(event), moves))
+        for old, new in moves:
+            found[new] = content[old]
+        return event._edited(found)
 
     def _renamed(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        moves = self._moves(content)
+        return _moved(content, moves) if moves else None
+
+    def _moves(self, content: Mapping[str, Any]) -> list[tuple[str, str]]:
         moves = [(old, new) for old, new in self._pairs if old in content]
-        if not moves:
-            return None
-        if self._keeps:
-            moves = _free(moves, content)
-            if not moves:
-                return None
-        result = dict(content)
-        for old, _ in moves:
-            del result[old]
-        for old, new in moves:
-            result[new] = content[old]
-        return result
+        return _free(moves, content) if moves and self._keeps else moves
 
     def _unset(self, name: str) -> str:
         return self.config.names.get(name, name)
+
+
+def _moved(content: Mapping[str, Any], moves: list[tuple[str, str]]) -> dict[str, Any]:
+    result = dict(content)
+    for old, _ in moves:
+        del result[old]
+    for old, new in moves:
+        result[new] = content[old]
+    return result
 
 
 def _free(moves: list[tuple[str, str]], content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from schemas.event_parts import ValuePart, rewritten
-from schemas.property_paths import GONE, changed, paths_of
+from schemas.event_parts import ValuePart, revalued_at
+from schemas.property_paths import GONE, paths_of
 from transforms.interface import (
     DROPPED,
     Annotated,
@@ -107,7 +107,10 @@ class RequireConsent(Transform[Config]):
         self._path = tuple(self.config.consent.split("."))
 
     def reads(self) -> Collection[str] | None:
-        return None if len(self._path) > 1 else (self.config.consent,)
+        return self.config.consent, self._path[0]
+
+    def gives(self) -> Collection[str]:
+        return self._remove.tops or ()
 
     def __call__(self, event: OpenEvent) -> Result:
         said = self._said(event)
@@ -122,15 +125,15 @@ class RequireConsent(Transform[Config]):
         """What is known of the consent; None for nothing."""
         said = event.get(self.config.consent)
         if said is None and len(self._path) > 1:
-            said = event.properties
-            for name in self._path:
+            said = event.get(self._path[0])
+            for name in self._path[1:]:
                 said = said.get(name) if hasattr(said, "get") else None
         if said is None and self.lookups:
             said = self.lookups[_LIST].value.get(event.distinct_id)
         return said
 
     def _stripped(self, event: OpenEvent) -> OpenEvent:
-        return rewritten(event, _PARTS, lambda content: changed(content, self._remove, _gone))
+        return revalued_at(event, _PARTS, self._remove, _gone)
 
 
 def _gone(_: object) -> object:

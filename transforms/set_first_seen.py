@@ -70,23 +70,25 @@ class SetFirstSeen(Transform[Config]):
     def open(self) -> None:
         prefix = self.config.prefix
         self._names = [(name, prefix + name.removeprefix("$")) for name in self.config.properties]
+        self._asked = frozenset(("$process_person_profile", *self.config.properties))
         self._events = frozenset(self.config.events)
 
     def reads(self) -> Collection[str]:
-        return "$process_person_profile", *self.config.properties
+        return self._asked
 
     def __call__(self, event: OpenEvent) -> Result:
         if self._events and event.event not in self._events:
             return event
-        if event.get("$process_person_profile") is False:
+        content = event._some(self._asked)
+        if content.get("$process_person_profile") is False:
             return event
         said = event.set_once
         new: dict[str, Any] = {}
-        value_of = event.get
         for name, target in self._names:
-            value = value_of(name)
-            if value is not None and value != "" and target not in said:
-                new[target] = value
+            if name in content:
+                value = content[name]
+                if value is not None and value != "" and target not in said:
+                    new[target] = value
         seen_at = self.config.seen_at
         if seen_at and seen_at not in said:
             new[seen_at] = _text(event.timestamp)

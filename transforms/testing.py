@@ -83,7 +83,9 @@ def run(
     """What becomes of one event: an OpenEvent, Rejected or Dropped."""
     step, before = made(kind, config, lookups), opened(event)
     result: Result = step(before)
-    assert _adds_the_same(step, before, result), "`additions` asks for more than `reads` names"
+    assert _adds_the_same(step, before, result), (
+        "`additions` and `__call__` differ, or it asks for more than `reads` names"
+    )
     return result
 
 
@@ -104,11 +106,18 @@ def example_fails(kind: type[Transform[Any]], example: Example, lookups: Mapping
 def _adds_the_same(step: Transform[Any], event: OpenEvent, result: Result) -> bool:
     """Whether it is enough for `additions`, where it has been written, to be handed what `reads` names."""
     names = step.reads()
-    if names is None or type(step).additions is Transform.additions or event.set or event.set_once or event.unset:
+    if names is None or type(step).additions is Transform.additions:
         return True
-    given = {name: event.properties[name] for name in names if name in event.properties}
-    found = step.additions(given)
-    return found is None or not found.keys() <= set(names) or event.adding(found) == result
+    if not step.persons and (event.set or event.set_once or event.unset):
+        return True
+    expected = {}
+    for part in ("properties", "set", "set_once"):
+        content = getattr(event, part)
+        found = step.additions({name: content[name] for name in names if name in content})
+        if found is None or not found.keys() <= set(names):
+            return True  # then `__call__` is asked
+        expected[part] = {**content, **found}
+    return isinstance(result, OpenEvent) and expected == {part: dict(getattr(result, part)) for part in expected}
 
 
 _SHOWN = ("event", "distinct_id", "properties", "set", "set_once", "unset")

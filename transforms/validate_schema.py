@@ -1,7 +1,7 @@
 """Events are what their plan says, or it is known which are not."""
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -132,6 +132,14 @@ class ValidateSchema(Transform[Config]):
         self._inline = compiled_plans(self.config.schemas, self.config.formats)
         self._file = self.lookups["file"] if self.config.file else None
         self._annotates = self.config.action == "annotate"
+        self._ours = self.config.errors_property if self._annotates else None
+
+    def reads(self) -> Collection[str] | None:
+        """Of open plans what they name; a closed one is about all properties, and those in a file may become so."""
+        plans = self._inline.values()
+        if self._file is not None or any(plan.closed for plan in plans):
+            return None
+        return frozenset().union(*(plan.matter for plan in plans), {self._ours} if self._ours else ())
 
     def __call__(self, event: OpenEvent) -> Result:
         plan = self._plan(event.event)
@@ -160,16 +168,15 @@ class ValidateSchema(Transform[Config]):
         return plan
 
     def _shown(self, event: OpenEvent, plan: Plan) -> dict[str, Any]:
-        """What the schema describes. An open one is shown all: what it does not name makes no difference to it."""
-        shown = properties_of(event)
-        ours = self.config.errors_property if self._annotates else None
+        """What the schema describes. Of an open one, what it does not name makes no difference to it."""
+        ours = self._ours
+        found = properties_of(event) if plan.closed else event._some(plan.matter)
+        shown = found if isinstance(found, dict) else {**found}
         if plan.closed or ours in plan.named:
-            named, everything = plan.named, self.config.dollar_names == "all"
-            shown = {
-                name: value
-                for name, value in shown.items()
-                if (everything or name[:1] != "$" or name in named) and name != ours
-            }
+            # Of the names that stand in it, those with a $ are all named.
+            known, everything = plan.names, self.config.dollar_names == "all"
+            shown = {name: value for name, value in shown.items() if everything or name in known or name[:1] != "$"}
+            shown.pop(ours, None)
         if self.config.validates == "properties":
             return shown
         whole: dict[str, Any] = {"event": event.event, "distinct_id": event.distinct_id, "properties": shown}

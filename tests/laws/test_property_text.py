@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from pipeline.filters import Filter
 from pipeline.steps import Step, TransformRules
 from pipeline.transforming import transformed
+from schemas.closed_event import closed
 from schemas.decoding import Decoded
 from schemas.event import Event, Verdict
 from schemas.event_columns import EventColumns
 from schemas.json_text import encoded, parsed
-from schemas.marks import marks_of
+from schemas.limits import Limits
+from schemas.marks import MARKING, marks_of
+from schemas.property_paths import GONE
 from schemas.property_text import reading_of, written_in_part
 from transforms.interface import OpenEvent, refused
 from transforms.testing import made, opened
@@ -39,7 +42,18 @@ VERBS = [
     made("normalize_phone", {"properties": ["a"], "region": "DE", "invalid": "reject"}),
     made("remap_values", {"tables": {"a": {"1": "one", "true": 1}}, "defaults": {"a": [1]}}),
     made("filter_properties", {"properties": ["email"]}),
+    made("filter_properties", {"properties": ["a", "z", "$host"]}),
+    made("filter_properties", {"properties": ["a.$ip", "a.a.email"]}),
+    made("hash_properties", {"key": KEY, "properties": ["a.$ip"]}),
     made("rename_properties", {"names": {"email": "a"}}),
+    made("rename_properties", {"names": {"email": "a", "z": "a"}, "conflict": "overwrite"}),
+    made("rename_properties", {"names": {"email": "a", "a": "z"}}),
+    made("rename_properties", {"names": {"a": "new", "new": "a", "z": "$session_id"}}),
+    made("remove_nulls"),
+    made("remove_nulls", {"nested": True, "empty_objects": True}),
+    made("flatten_properties", {"leave": []}),
+    made("keep_properties", {"properties": ["a", "$host", "z"]}),
+    made("validate_schema", {"action": "annotate", "schemas": {"*": {"properties": {"a": {"type": "null"}}}}}),
     made("rename_events", {"names": {"visit": "call"}, "case": "keep"}),
     made("require_consent", {"consent": "a", "purposes": ["ads"], "action": "strip", "remove": ["email"]}),
     made("sample", {"share": 0.9}),
@@ -135,7 +149,10 @@ def test_in_columns_the_same_is_written(found: list[Event], times: int, listed: 
     assert one.tallies == other.tallies
 
 
-@given(texts(names), st.dictionaries(names, st.sampled_from(["new", 1, None]), min_size=1, max_size=2))
+new_values = st.sampled_from(["new", 1, None, [{}], GONE, GONE, GONE])
+
+
+@given(texts(names), st.dictionaries(names, new_values, min_size=1, max_size=4))
 def test_new_values_are_put_where_the_old_ones_stand(text: bytes, new: dict[str, Any]) -> None:
     reading = reading_of(new)
     try:
@@ -143,9 +160,66 @@ def test_new_values_are_put_where_the_old_ones_stand(text: bytes, new: dict[str,
     except msgspec.DecodeError:
         return
 
+    new = {name: value for name, value in new.items() if value is not GONE or name in sent}
     written = written_in_part(text, sent, new, (), reading.keys)
 
-    assert written is None or encoded(parsed(written)) == encoded({**parsed(text), **new})
+    assert written is None or encoded(parsed(written)) == encoded(_put({**parsed(text)}, new))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from(['"x"', "1", '{"a":[]}'])), unique_by=lambda pair: pair[0]
+    ),
+    st.data(),
+)
+def test_what_is_removed_is_cut_out_of_an_ordinary_text(pairs: list[tuple[str, str]], data: st.DataObject) -> None:
+    comma, colon = data.draw(st.sampled_from([(",", ":"), (", ", ": ")]))
+    inside = comma.join(f'"_{name}"{colon}{value}' for name, value in pairs)
+    text = f"{{{inside}}}".encode()
+    content = parsed(text)
+    gone = data.draw(st.sets(st.sampled_from([*content]))) if content else set()
+    new: dict[str, Any] = dict.fromkeys(sorted(gone), GONE) | data.draw(
+        st.sampled_from([{}, {"z": 1}, {"z": 1, "y": 2}])
+    )
+
+    reading = reading_of([*content, "z", "y"])
+    written = written_in_part(text, reading.read_first(text), new, (), reading.keys)
+
+    assert written is not None
+    assert encoded(parsed(written)) == encoded(_put(content, new))
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["adding", "without"]), st.dictionaries(names, st.sampled_from([1, "new", [[]]]), max_size=2)
+    ),
+    max_size=5,
+)
+
+
+@given(texts(), changes, st.sets(names), st.booleans())
+def test_one_change_after_another_ends_like_those_of_a_dictionary(
+    text: bytes, listed: list[tuple[str, dict[str, Any]]], read: set[str], anew: bool
+) -> None:
+    of = msgspec.structs.replace(opened({"event": "visit"})._of, properties=text, marks=marks_of("visit", text))
+    event, content = OpenEvent(of, reading_of([*MARKING, *read])), parsed(text)
+
+    for verb, said in listed:
+        before, event = event, getattr(event, verb)(said)
+        unchanged = dict(before.properties)
+        content = content | said if verb == "adding" else {n: v for n, v in content.items() if n not in said}
+        assert all(event.get(name, GONE) == content.get(name, GONE) for name in (*read, *said))
+        assert dict(before.properties) == unchanged
+
+    after = closed(event, Limits(), anew=anew, seen=read)
+    assert encoded(parsed(after.properties)) == encoded(content)
+    assert after.marks == marks_of("visit", after.properties)
+
+
+def _put(content: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """As plain dictionaries do it."""
+    content |= {name: value for name, value in new.items() if value is not GONE}
+    return {name: value for name, value in content.items() if new.get(name) is not GONE}
 
 
 class Guard:

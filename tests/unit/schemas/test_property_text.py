@@ -9,6 +9,7 @@ from pipeline.steps import Step, TransformRules
 from pipeline.transforming import transformed
 from schemas.event import Event
 from schemas.limits import Limits
+from schemas.property_paths import GONE
 from schemas.property_text import NAMES_MAX, NOTHING_CHOSEN, reading_of, written_in_part
 from transforms.testing import made, opened
 
@@ -61,6 +62,34 @@ def test_several_values_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ('{"$ip":"a"}', "{}"),
+        ('{"$ip":"a","b":1,"n":2}', '{"b":1}'),
+        ('{"b": 1, "$ip": "a", "n": 2}', '{"b": 1}'),
+        ('{"$ip": "a", "n": 2, "b": 1}', '{"b": 1}'),
+        ('{ "b":1.50,"$ip":"a" }', '{ "b":1.50 }'),
+        ('{"$ip":"a","n":[{"c":1}]}', "{}"),
+        ('{"$ip":"a",\n"b":1}', '{\n"b":1}'),
+        ('{"b":1,\n"$ip":"a"}', None),
+        ('{"$ip":"a" ,"b":1}', None),
+        ('{"$ip":"a","$ip":"a"}', None),
+        ('{"b":{"$ip":"a"},"$ip":"a"}', None),
+        ('{"$ip":1.50}', None),
+    ],
+)
+def test_what_is_removed_goes_with_its_comma(text: str, after: str | None) -> None:
+    gone = {name: GONE for name in ("n", "$ip") if f'"{name}"' in text}
+
+    assert written(text, gone) == after
+
+
+def test_what_is_added_stands_alone_where_nothing_else_is_left() -> None:
+    assert written('{"$ip":"a","n":1}', {"$ip": GONE, "n": GONE, "new": 1}) == '{"new":1}'
+    assert written('{"$ip":"a","b":1}', {"$ip": GONE, "new": 1}) == '{"b":1,"new":1}'
+
+
+@pytest.mark.parametrize(
     ("text", "stays"),
     [
         ('{"$ip":"a","b":1,"b":2}', True),
@@ -84,7 +113,8 @@ def test_a_step_looks_at_what_its_transformation_and_its_filter_name() -> None:
 
     assert step.names() == ({"$current_url", "$host", "$pathname", "plan"}, {"", "url_q"})
     assert Step("s", "s@1", made("split_url"), Filter("size(properties) > 1")).names() is None
-    assert Step("s", "s@1", made("anonymize_ip", {"properties": ["user.ip"]})).names() is None
+    assert Step("s", "s@1", made("anonymize_ip", {"properties": ["user.ip"]})).names() == ({"user", "user.ip"}, set())
+    assert Step("s", "s@1", made("anonymize_ip", {"properties": ["ip_*"]})).names() is None
     assert Step("s", "s@1", lambda event: event).names() is None
 
 

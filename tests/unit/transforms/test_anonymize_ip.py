@@ -92,3 +92,11 @@ def test_of_an_ipv4_address_in_an_ipv6_address_no_more_stays(
     address: str, config: dict[str, int], network: str
 ) -> None:
     assert run("anonymize_ip", {"properties": {"$ip": address}}, config).properties["$ip"] == network
+
+
+def test_an_address_inside_of_an_object_alone_is_cut_wherever_it_stands() -> None:
+    said = {"user": {"ip": "93.184.216.34"}, "$ip": "93.184.216.34"}
+
+    after = run("anonymize_ip", {"properties": said, "$set": said}, {"properties": ["user.ip"]})
+
+    assert after.properties["user"] == after.set["user"] == {"ip": "93.184.216.0"}

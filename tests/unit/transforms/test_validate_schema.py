@@ -9,7 +9,9 @@ import pytest
 
 from pipeline.lookups import LookupTable
 from schemas.event import Dropped, Rejected, RejectionCode
+from schemas.event_plans import compiled_plans
 from schemas.open_event import OpenEvent
+from tests.conformance import vectors
 from tests.conformance.validate_schema import results
 from transforms.testing import Fixed, made, opened, run
 from transforms.validate_schema import Config, ValidateSchema
@@ -283,3 +285,32 @@ def test_a_file_is_asked_at_every_event() -> None:
 
     assert before is event
     assert isinstance(step(event), Rejected)
+
+
+def test_what_an_open_schema_does_not_name_makes_no_difference_to_it() -> None:
+    checked = 0
+    for group in vectors("validate_schema")["vectors"]:
+        plan = compiled_plans({"*": group["schema"]}, False)["*"]
+        for _, value, _ in group["tests"]:
+            if isinstance(value, dict) and not plan.closed:
+                named = {name: content for name, content in value.items() if name in plan.matter}
+                checked += 1
+                assert plan.errors(named, 10) == plan.errors(value, 10)
+
+    assert checked > 100
+
+
+@pytest.mark.parametrize(
+    ("schema", "read"),
+    [
+        ({"required": ["a"], "properties": {"b": {"properties": {"c": {}}}}}, {"a", "b", "c"}),
+        ({"dependentRequired": {"a": ["b"]}, "dependencies": {"c": ["d"]}}, {"a", "b", "c", "d"}),
+        ({"required": ["a"], "additionalProperties": False}, None),
+        ({"properties": {"a": {"const": {"b": 1}}}}, None),
+    ],
+)
+def test_no_more_is_read_than_an_open_schema_names(schema: Any, read: set[str] | None) -> None:
+    config = {"schemas": {"*": schema}}
+
+    assert made("validate_schema", config).reads() == read
+    assert made("validate_schema", {**config, "file": "plan.json"}, {"file": Fixed({})}).reads() is None
