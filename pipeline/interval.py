@@ -1,10 +1,11 @@
 """Accept and resolve: everything pending is committed once per interval, one transaction a partition."""
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 
 from pipeline.consumer import Place
-from pipeline.hops import Hop
+from pipeline.hops import Hop, shares
 from pipeline.ownership import Logs, Owned
 from pipeline.runner import Runner
 from pipeline.settings import Settings
@@ -48,6 +49,9 @@ class IntervalRunner(Runner):
     async def before(self, batch: RawBatch) -> None:
         if self._hop.lacks(batch):
             await self.until_done(self._hop.provide, batch)
+
+    def shares(self, batch: RawBatch) -> Iterable[RawBatch]:
+        return (batch,) if self._hop.name == "accept" else shares(batch)
 
     def weigh(self) -> int:
         pending = super().weigh()

@@ -32,5 +32,19 @@ class RawBatch(msgspec.Struct, frozen=True, gc=False):
         """How much the values weigh; what limits on memory are counted in."""
         return sum(map(len, filter(None, self.values)))
 
+    def part(self, start: int, end: int) -> "RawBatch":
+        """The records from number `start` on and before `end`."""
+        return RawBatch(
+            self.topic,
+            self.topic_id,
+            self.partition,
+            self.offsets[start:end],
+            self.timestamps[start:end],
+            self.values[start:end],
+            self.keys[start:end],
+            self.headers[start:end],
+            self.offsets[start - 1] + 1 if start and self.after is not None else self.after,
+        )
+
     def __len__(self) -> int:
         return len(self.values)

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from pipeline.dedupe import EMPTY
-from pipeline.hops import AcceptHop, ResolveHop
+from pipeline.hops import AcceptHop, ResolveHop, shares
 from pipeline.known_value import read_value
 from pipeline.settings import Settings, Store, TransformEntry
 from pipeline.stores import MemoryStore, over
-from schemas.batches import ACCEPTED, batch_headers, to_wire
+from schemas.batches import ACCEPTED, FORMAT_VERSION, batch_headers, to_wire
 from schemas.record import RawBatch
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -115,3 +115,33 @@ def test_accept_ends_the_thread_that_looks_after_lookups(tmp_path: Path) -> None
 
     accept._refresher._thread.join(10)
     assert not accept._refresher._thread.is_alive()
+
+
+def _messages(*rows: int) -> RawBatch:
+    """Messages from offset 7 on, which say that they have so many rows; the reader stood at 5."""
+    count = len(rows)
+    headers = [
+        [("headrace-format", FORMAT_VERSION), ("headrace-rows", b"%d" % n), ("headrace-uuid-sum", b"0")] for n in rows
+    ]
+    offsets = list(range(7, 7 + 2 * count, 2))
+    return RawBatch("events.accepted", bytes(16), 0, offsets, [0] * count, [b"x"] * count, [None] * count, headers, 5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([5], [1]),
+        ([5, 6, 7], [3]),
+        ([2_000, 2_000, 1], [2, 1]),
+        ([9_000, 1, 9_000, 9_000], [1, 1, 1, 1]),
+        ([1, 9_000, 1], [1, 1, 1]),
+    ],
+)
+def test_messages_are_shared_out_by_their_rows(rows: list[int], expected: list[int]) -> None:
+    batch = _messages(*rows)
+
+    found = list(shares(batch))
+
+    assert [len(share) for share in found] == expected
+    assert [offset for share in found for offset in share.offsets] == batch.offsets
+    assert [share.after for share in found] == [5, *(share.offsets[-1] + 1 for share in found[:-1])]

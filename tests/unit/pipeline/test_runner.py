@@ -55,3 +55,40 @@ def test_a_batch_that_comes_while_a_partition_is_let_go_finds_it_gone() -> None:
 
     assert work.ended
     assert not work.absorbed
+
+
+class _Heavy:
+    """What follows from a share fills all the room there is."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.bytes = 0
+
+    def absorb(self, batch: RawBatch) -> None:
+        self.offsets += batch.offsets
+        self.bytes = 1 << 30
+
+
+class _Sharing(Runner):
+    hop_name = "resolve"
+
+    def shares(self, batch: RawBatch) -> list[RawBatch]:
+        return [batch.part(0, 1), batch.part(1, 2)]
+
+
+def test_the_next_share_of_a_batch_waits_for_room_and_is_left_to_who_owns_the_partition_by_then() -> None:
+    batch = RawBatch("events.accepted", bytes(16), 0, [3, 4], [0, 0], [b"", b""], [None] * 2, [None] * 2)
+
+    async def run(is_ours: bool) -> list[list[int]]:
+        runner, work = _Sharing(Settings()), _Heavy()
+        runner.work, runner._settled = {0: work}, True
+        taking = asyncio.create_task(runner.take(runner._generation, batch))
+        await asyncio.sleep(0.01)
+        found = [list(work.offsets)]
+        work.bytes, runner._settled = 0, is_ours
+        runner.weigh()
+        await taking
+        return [*found, work.offsets]
+
+    assert asyncio.run(run(is_ours=True)) == [[3], [3, 4]]
+    assert asyncio.run(run(is_ours=False)) == [[3], [3]]
