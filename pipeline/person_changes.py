@@ -9,6 +9,7 @@ from pipeline.large_values import opened, put
 from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome, Read, applied
 from pipeline.people import Members, MembershipChange, PeopleRules, RegistersChange
+from pipeline.registers import told
 from pipeline.routing import state_key
 
 __all__ = ["PersonRules", "absorbed"]
@@ -46,7 +47,9 @@ def absorbed(batch: LogBatch, read: Read, rules: PersonRules) -> Outcome:
         if members.looks_different:
             about = (row.created_at, row.identified, row.is_deleted, row.properties, row.distinct_ids)
             persons.append((project, person, version, *about))
-        views += [(project, name, person, version, row.properties) for name in unaware]
+        if unaware:
+            properties = told(row.properties, len(members.audience()), rules.people)
+            views += [(project, name, person, version, properties) for name in unaware]
     homes = [state_key(one[0], one[1]) for one in views]
     beside = [*sent("persons", batch.partition, persons), *routed("person.views", views, homes, rules.partitions)]
     return applied(batch.rows, beside, changes)

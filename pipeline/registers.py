@@ -19,6 +19,7 @@ __all__ = [
     "view",
     "shown",
     "shown_together",
+    "told",
     "overlaid",
     "encode_registers",
     "decode_registers",
@@ -46,6 +47,8 @@ class PeopleRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is known of a person is told to each of its distinct ids and travels with its events (docs/decisions/0018)."""
     view_bytes_max: Annotated[int, msgspec.Meta(ge=2, le=1_048_576)] = 131_072
     """The view travels with every event: it is filled in the order of the names up to here."""
+    told_bytes_max: Annotated[int, msgspec.Meta(ge=1_000_000, le=67_108_864)] = 4_194_304
+    """A person's distinct ids are told the view, each of them: with so many that this would be more, less of it."""
 
 
 _DEFAULT = PeopleRules()
@@ -134,6 +137,16 @@ def shown_together(parts: Sequence[bytes], rules: PeopleRules) -> tuple[bytes, i
     return _shown(registers, rules)
 
 
+def told(view: bytes, count: int, rules: PeopleRules) -> bytes:
+    """What each of so many distinct ids is told of a view: all of it, or as much as leaves room for the others.
+
+    A thousand ids of a person with 64 KiB of properties would be told 64 MB whenever one of them sets anything, and
+    resolve would keep them.
+    """
+    bytes_max = rules.told_bytes_max // max(1, count)
+    return view if len(view) <= bytes_max else _text(_OBJECT.decode(view), bytes_max)[0]
+
+
 def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: PeopleRules = _DEFAULT) -> bytes:
     """An event's own changes over a view (empty bytes: none yet), within the same limits: what the event carries.
 
@@ -152,7 +165,7 @@ def overlaid(view: bytes, set: bytes, set_once: bytes, unset: bytes, rules: Peop
         values.pop(name, None)
     if len(values) > rules.keys_max:
         values = {name: values[name] for name in sorted(values)[: rules.keys_max]}
-    return _text(values, rules)[0]
+    return _text(values, rules.view_bytes_max)[0]
 
 
 def _added(registers: Registers, parts: Sequence[bytes]) -> bool:
@@ -171,7 +184,7 @@ def _shown(known: Registers, rules: PeopleRules) -> tuple[bytes, int]:
         one = register.latest or register.earliest
         if one is not None and one.value is not None:
             values[name] = msgspec.Raw(one.value)
-    return _text(values, rules)
+    return _text(values, rules.view_bytes_max)
 
 
 def _take(known: Registers, event: PropertyEvent, rules: PeopleRules) -> list[tuple[str, str]]:
@@ -255,12 +268,12 @@ def _forget_largest(known: Registers, rules: PeopleRules) -> list[tuple[str, str
     return [(TOO_MANY, message)]
 
 
-def _text(values: dict[str, msgspec.Raw], rules: PeopleRules) -> tuple[bytes, int]:
+def _text(values: dict[str, msgspec.Raw], bytes_max: int) -> tuple[bytes, int]:
     """A JSON object of as many values as fit, in order of the names, and how many do not."""
     text = _encode(values)
-    if len(text) <= rules.view_bytes_max or not values:
+    if len(text) <= bytes_max or not values:
         return text, 0
     pieces = [_encode({name: values[name]})[1:-1] for name in sorted(values)]
     sizes = accumulate((len(piece) + 1 for piece in pieces), initial=1)  # and a comma, or the last brace
-    room = sum(size <= rules.view_bytes_max for size in sizes) - 1
+    room = sum(size <= bytes_max for size in sizes) - 1
     return b"{%s}" % b",".join(pieces[:room]), len(pieces) - room

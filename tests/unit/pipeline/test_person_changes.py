@@ -101,3 +101,17 @@ def test_the_first_companion_makes_the_view_news_to_both() -> None:
 
     assert views(alone) == {}
     assert set(views(people.take(member("phone", 3)))) == {"ada", "phone"}
+
+
+def test_many_distinct_ids_are_told_less_of_a_view_than_would_fill_the_log() -> None:
+    people, value = People(), b'"%s"' % (b"x" * 16_000)
+    event = PropertyEvent(1, bytes(16), b'{"a":1,"b":2,%s}' % b",".join(b'"c%d":%s' % (at, value) for at in range(4)))
+    registers = learn(b"", [event], RULES.people).registers
+
+    people.take(*(member(f"phone {number}", 3) for number in range(999)), said("ada", 0))
+    outcome = people.take((1, ADA, "ada", 3, False, False, False, registers, 5))
+
+    told_to = views(outcome)
+    assert (len(told_to), set(told_to.values())) == (1_000, {b'{"a":1,"b":2}'})
+    [whole] = [properties for *_, properties, _ in told(outcome, "persons")]
+    assert len(whole) > 64_000
