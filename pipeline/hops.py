@@ -28,12 +28,13 @@ from schemas.batches import check_headers, from_wire, schema_of, size_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch
 
-__all__ = ["AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ResolveHop", "opened", "shares"]
+__all__ = ["AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ROWS_AT_ONCE", "ResolveHop", "opened", "shares"]
 
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
-"""Of facts: what is known of a person may weigh a megabyte, and a column holds under two gigabytes."""
+"""Of facts: what is known of a person may weigh a megabyte, and a column holds under two gigabytes.
+No message has more of either, for all that follows from one is held at once."""
 EVENTS_AT_ONCE = 4_000
 """Of events that carry little of their people: a batch costs resolve 1 ms whatever its size; above this size little
 more is gained."""

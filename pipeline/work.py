@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pyarrow as pa
 
-from pipeline.hops import Hop
+from pipeline.hops import ROWS_AT_ONCE, Hop
 from pipeline.outcome import MOVED, Outcome
 from pipeline.ownership import CommitRecord, Owned
 from pipeline.producer import Outgoing
@@ -140,7 +140,7 @@ class PartitionWork:
         for gathered in gather(pieces, target):
             by_guess = int(target / self._bytes_per_row.get(kind, 100.0))
             by_weight = gathered.rows.num_rows * target * COMPRESSION_MAX // max(1, gathered.bytes)
-            for slice_ in cut(gathered.rows, min(by_guess, by_weight)):
+            for slice_ in cut(gathered.rows, min(by_guess, by_weight, ROWS_AT_ONCE)):
                 for part, value in wired(slice_):
                     size += len(value)
                     rows += part.num_rows

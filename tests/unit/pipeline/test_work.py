@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.accounts import LogCounters
+from pipeline.hops import ROWS_AT_ONCE
+from pipeline.settings import Settings
 from pipeline.work import MESSAGE_BYTES_MAX, PartitionWork, Piece, cut, gather, wired
 from schemas.batches import size_of
 from schemas.record import RawBatch
@@ -86,3 +88,14 @@ def test_a_batch_that_was_read_and_never_came_is_noticed() -> None:
     work.absorb(RawBatch("t", b"", 0, [3], [0], [b"c"], [None], [None], after=2))
     with pytest.raises(AssertionError, match="read on from 6"):
         work.absorb(RawBatch("t", b"", 0, [6], [0], [b"d"], [None], [None], after=6))
+
+
+def test_no_message_has_more_rows_than_are_worked_on_at_once() -> None:
+    owned: Any = SimpleNamespace(settings=Settings())
+    work = PartitionWork(SimpleNamespace(), owned)  # type: ignore[arg-type]
+    tiny = [Piece.of(rows) for rows in numbered([30_000, 1, 5_000])]
+
+    messages = list(work._messages("t", 0, tiny, "moved")) + list(work._messages("t", 0, tiny, "moved"))
+
+    rows = [int(dict(message.headers or ())["headrace-rows"]) for message in messages]
+    assert (sum(rows), max(rows) <= ROWS_AT_ONCE) == (70_002, True)
