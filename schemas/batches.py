@@ -209,6 +209,10 @@ SCHEMAS = {
 _MESSAGE_BYTES, _COLUMN_BYTES = 256, 88
 """At most what a message takes beside its rows: a head, and up to three buffers a column, described and aligned."""
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+_COMPRESSED_FAR = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+_ROW_BYTES_FAR = 32 * 1024
+"""lz4 looks back 64 KB. What a person is known by may be longer, and is the same in every row of a visit: of 2,000
+rows with 80 KB of it lz4 leaves 156 MB and zstd, which looks back 512 KB and more, 1.4 in less time."""
 _PLAIN_READ = pa.ipc.IpcReadOptions(use_threads=False)
 # One message is too small for a thread pool to pay; the hops run several messages side by side instead.
 
@@ -223,12 +227,9 @@ def schema_of(topic: str) -> pa.Schema:
 
 
 def to_wire(batch: pa.RecordBatch) -> bytes:
-    """The batch as one Arrow IPC stream, lz4-compressed buffers."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=_COMPRESSED) as writer:
-        writer.write_batch(batch)
-    value: bytes = sink.getvalue().to_pybytes()
-    return value
+    """The batch as one Arrow IPC stream, its buffers compressed by lz4, or by zstd where that finds too little."""
+    value = _stream(batch, _COMPRESSED)
+    return _stream(batch, _COMPRESSED_FAR) if len(value) > batch.num_rows * _ROW_BYTES_FAR else value
 
 
 def from_wire(value: bytes, schema: pa.Schema) -> pa.RecordBatch:
@@ -241,6 +242,14 @@ def from_wire(value: bytes, schema: pa.Schema) -> pa.RecordBatch:
     if not batch.schema.equals(schema):
         raise WrongBatchFormat(f"columns {batch.schema.names} where {schema.names} were expected")
     return batch
+
+
+def _stream(batch: pa.RecordBatch, options: pa.ipc.IpcWriteOptions) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+    value: bytes = sink.getvalue().to_pybytes()
+    return value
 
 
 def size_of(batch: pa.RecordBatch) -> int:

@@ -13,7 +13,7 @@ from pipeline.accounts import LogCounters
 from pipeline.hops import ROWS_AT_ONCE
 from pipeline.settings import Settings
 from pipeline.work import MESSAGE_BYTES_MAX, PartitionWork, Piece, cut, gather, wired
-from schemas.batches import size_of
+from schemas.batches import from_wire, size_of, to_wire
 from schemas.record import RawBatch
 
 
@@ -59,6 +59,16 @@ def test_rows_of_any_size_become_messages_that_the_topics_take() -> None:
 
     assert numbers([part for part, _ in parts]) == list(range(100))
     assert all(len(value) <= MESSAGE_BYTES_MAX for part, value in parts if part.num_rows > 1)
+
+
+def test_what_repeats_in_every_row_is_written_about_once_however_long_it_is() -> None:
+    large = random.Random(1).randbytes(80_000)
+    batch = pa.record_batch([pa.array(range(100)), pa.array([large] * 100)], names=["n", "large"])
+
+    value = to_wire(batch)
+
+    assert len(value) < 200_000
+    assert from_wire(value, batch.schema) == batch
 
 
 def test_a_large_piece_is_not_copied() -> None:
