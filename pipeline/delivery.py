@@ -11,8 +11,6 @@ import logging
 from collections import deque
 from time import monotonic
 
-import pyarrow as pa
-
 from pipeline.deliver import Destination, Unpacked, unpack
 from pipeline.outcome import MOVED, Outcome
 from pipeline.ownership import OpenBlock, Owned
@@ -21,7 +19,8 @@ from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.spine import deliver
 from pipeline.topics import DELIVERED
-from schemas.batches import batch_headers, to_wire
+from pipeline.work import wired
+from schemas.batches import batch_headers
 from schemas.block import Block
 from schemas.record import RawBatch
 
@@ -258,7 +257,6 @@ class BlockRunner(Runner):
             counters.count(fate.kind, fate.project, detail, fate.rows, fate.uuid_sum)
         counters.position = block.last + 1
         if outcome.rejected is not None:
-            work.outgoing.append(self._as_message(work.owned.partition, outcome.rejected))
-
-    def _as_message(self, partition: int, rows: pa.RecordBatch) -> Outgoing:
-        return Outgoing(self._rejected, partition, to_wire(rows), headers=batch_headers(rows))
+            for part, value in wired(outcome.rejected):
+                headers = batch_headers(part)
+                work.outgoing.append(Outgoing(self._rejected, work.owned.partition, value, headers=headers))

@@ -1,5 +1,6 @@
 """Blocks: when they are cut, and that a recorded end is kept exactly."""
 
+import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,8 +9,13 @@ import pytest
 
 from pipeline.accounts import LogCounters
 from pipeline.deliver import Unpacked
-from pipeline.delivery import BlockWork, Queue
+from pipeline.delivery import BlockRunner, BlockWork, Queue
+from pipeline.outcome import Outcome
 from pipeline.ownership import OpenBlock
+from pipeline.settings import Settings
+from pipeline.work import MESSAGE_BYTES_MAX
+from schemas.batches import from_wire
+from schemas.block import Block
 
 EMPTY = pa.record_batch([pa.array([1])], names=["x"])
 
@@ -134,3 +140,19 @@ def test_a_queue_notices_messages_that_were_read_and_never_came() -> None:
     queue.expect(3)  # read once more after a rebalance
     with pytest.raises(AssertionError, match="read on from 7, expected 5"):
         queue.expect(7)
+
+
+def test_many_rows_that_a_destination_refused_become_messages_that_the_topic_takes() -> None:
+    made = random.Random(1)
+    values = [made.randbytes(1_000_000) for _ in range(20)]
+    refused = pa.record_batch([pa.array(values)], names=["value"])
+    block = Block("b", bytes(16), 0, 3, 8, ())
+    owned: Any = SimpleNamespace(partition=0, open_blocks=[], counters={"b": LogCounters("b", "00")})
+    destination: Any = SimpleNamespace(name="clickhouse")
+    work = BlockWork(owned, {})
+
+    BlockRunner(Settings(), "clickhouse", destination)._account(work, block, Outcome(0, 0, [], [], rejected=refused))
+
+    assert max(len(message.value or b"") for message in work.outgoing) <= MESSAGE_BYTES_MAX
+    found = [from_wire(message.value or b"", refused.schema) for message in work.outgoing]
+    assert pa.concat_batches(found) == refused
