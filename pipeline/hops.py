@@ -28,7 +28,16 @@ from schemas.batches import check_headers, from_wire, schema_of, size_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch
 
-__all__ = ["AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ROWS_AT_ONCE", "ResolveHop", "opened", "shares"]
+__all__ = [
+    "EVENTS_AT_ONCE",
+    "ROWS_AT_ONCE",
+    "AcceptHop",
+    "Hop",
+    "IdentifyHop",
+    "PeopleHop",
+    "ResolveHop",
+    "opened",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -253,22 +262,6 @@ class PeopleHop(_StateHop):
     def outcomes(self, batch: RawBatch, read: Read) -> Iterator[Outcome]:
         for rows in opened(batch):
             yield people(rows, read, self._rules)
-
-
-def shares(batch: RawBatch) -> Iterator[RawBatch]:
-    """Messages of an internal topic in groups of EVENTS_AT_ONCE rows and less; a message is never cut.
-
-    What follows may weigh a thousand times the message: 5,000 events of 43 bytes, in a message of 160 kB, carry 390 MiB
-    of the properties of their person. Sixteen such messages at once would be no worker's.
-    """
-    start = count = 0
-    for at, headers in enumerate(batch.headers):
-        rows, _ = check_headers(dict(headers or ()))
-        if at > start and count + rows > EVENTS_AT_ONCE:
-            yield batch.part(start, at)
-            start, count = at, 0
-        count += rows
-    yield batch.part(start, len(batch))
 
 
 def opened(batch: RawBatch, rows_max: int | None = None) -> Iterator[LogBatch]:

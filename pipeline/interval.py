@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from functools import partial
 
 from pipeline.consumer import Place
-from pipeline.hops import Hop, shares
+from pipeline.hops import EVENTS_AT_ONCE, ROWS_AT_ONCE, Hop
+from pipeline.log_batch import shares
 from pipeline.ownership import Logs, Owned
 from pipeline.runner import Runner
 from pipeline.settings import Settings
@@ -51,7 +52,9 @@ class IntervalRunner(Runner):
             await self.until_done(self._hop.provide, batch)
 
     def shares(self, batch: RawBatch) -> Iterable[RawBatch]:
-        return (batch,) if self._hop.name == "accept" else shares(batch)
+        if self._hop.name == "accept":
+            return (batch,)
+        return shares(batch, EVENTS_AT_ONCE if self._hop.name == "resolve" else ROWS_AT_ONCE)
 
     def weigh(self) -> int:
         pending = super().weigh()

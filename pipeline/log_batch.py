@@ -1,13 +1,16 @@
-"""Messages of one log and partition, joined, with the place of each row."""
+"""Messages of one log and partition, shared out and joined, with the place of each row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["LogBatch"]
+from schemas.batches import check_headers
+from schemas.record import RawBatch
+
+__all__ = ["LogBatch", "shares"]
 
 _ROWS_BITS = 20
 
@@ -46,3 +49,19 @@ class LogBatch(msgspec.Struct, frozen=True):
         """The place of each row as one number: later rows of the log have higher ones. No message has 2^20 rows."""
         found: list[int] = ((self.offsets << _ROWS_BITS) | self.numbers).tolist()
         return found
+
+
+def shares(batch: RawBatch, rows_max: int) -> Iterator[RawBatch]:
+    """Messages of an internal topic in groups of so many rows and less; a message is never cut.
+
+    What follows may weigh a thousand times the message: 5,000 events of 43 bytes, in a message of 160 kB, carry 390 MiB
+    of the properties of their person. Sixteen such messages at once would be no worker's.
+    """
+    start = count = 0
+    for at, headers in enumerate(batch.headers):
+        rows, _ = check_headers(dict(headers or ()))
+        if at > start and count + rows > rows_max:
+            yield batch.part(start, at)
+            start, count = at, 0
+        count += rows
+    yield batch.part(start, len(batch))

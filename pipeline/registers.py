@@ -47,7 +47,7 @@ class PeopleRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is known of a person is told to each of its distinct ids and travels with its events (docs/decisions/0018)."""
     view_bytes_max: Annotated[int, msgspec.Meta(ge=2, le=1_048_576)] = 131_072
     """The view travels with every event: it is filled in the order of the names up to here."""
-    told_bytes_max: Annotated[int, msgspec.Meta(ge=1_000_000, le=67_108_864)] = 4_194_304
+    told_bytes_max: Annotated[int, msgspec.Meta(ge=65_536, le=1_048_576)] = 1_048_576
     """A person's distinct ids are told the view, each of them: with so many that this would be more, less of it."""
 
 

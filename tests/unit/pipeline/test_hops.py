@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.dedupe import EMPTY
-from pipeline.hops import AcceptHop, ResolveHop, shares
+from pipeline.hops import AcceptHop, ResolveHop
 from pipeline.known_value import read_value
+from pipeline.log_batch import shares
 from pipeline.settings import Settings, Store, TransformEntry
 from pipeline.stores import MemoryStore, over
 from schemas.batches import ACCEPTED, FORMAT_VERSION, batch_headers, to_wire
@@ -140,7 +141,7 @@ def _messages(*rows: int) -> RawBatch:
 def test_messages_are_shared_out_by_their_rows(rows: list[int], expected: list[int]) -> None:
     batch = _messages(*rows)
 
-    found = list(shares(batch))
+    found = list(shares(batch, 4_000))
 
     assert [len(share) for share in found] == expected
     assert [offset for share in found for offset in share.offsets] == batch.offsets

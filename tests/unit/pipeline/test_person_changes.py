@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import msgspec
+
 from pipeline.facts import sent, taken
+from pipeline.hops import ROWS_AT_ONCE
 from pipeline.log_batch import LogBatch
 from pipeline.outcome import Outcome
 from pipeline.person_changes import PersonRules, absorbed
@@ -115,3 +118,9 @@ def test_many_distinct_ids_are_told_less_of_a_view_than_would_fill_the_log() -> 
     assert (len(told_to), set(told_to.values())) == (1_000, {b'{"a":1,"b":2}'})
     [whole] = [properties for *_, properties, _ in told(outcome, "persons")]
     assert len(whole) > 64_000
+
+
+def test_what_all_people_of_a_batch_are_told_fits_into_a_column() -> None:
+    most = msgspec.json.schema(PeopleRules)["$defs"]["PeopleRules"]["properties"]["told_bytes_max"]["maximum"]
+
+    assert ROWS_AT_ONCE * most < 1 << 31
