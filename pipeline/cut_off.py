@@ -33,7 +33,7 @@ def guarded(opened: Opened, limits: Limits) -> tuple[TransformRules, Fuses]:
     """Rules under which no step holds up the process for long."""
     fuses = Fuses(opened.budgets, opened.private)
     alarm = Alarm(opened.limits_ms, fuses)
-    return TransformRules(opened.steps, limits, time.perf_counter_ns, fuses.blown, alarm), fuses
+    return TransformRules(opened.steps, limits, time.perf_counter_ns, fuses.blown, watch=alarm), fuses
 
 
 class Alarm(Watch):

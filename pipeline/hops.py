@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import pyarrow as pa
 
 from pipeline.accept import AcceptRules
@@ -28,16 +29,7 @@ from schemas.batches import check_headers, from_wire, schema_of, size_of
 from schemas.decoding import DecodeContext
 from schemas.record import RawBatch
 
-__all__ = [
-    "EVENTS_AT_ONCE",
-    "ROWS_AT_ONCE",
-    "AcceptHop",
-    "Hop",
-    "IdentifyHop",
-    "PeopleHop",
-    "ResolveHop",
-    "opened",
-]
+__all__ = ["ROWS_AT_ONCE", "AcceptHop", "Hop", "IdentifyHop", "PeopleHop", "ResolveHop", "opened"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +62,8 @@ class Hop(Protocol):
     """What transformations did, by their names."""
     disabled: Collection[str]
     """Transformations that cost too much, and are skipped."""
+    rows_at_once: int
+    """After so many rows of messages there may be a commit, lest too much follows from all of them; 0 for any."""
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
         """The topics' ids of this assignment."""
@@ -95,6 +89,7 @@ class _Ordinary:
 
     tallies: Mapping[str, Tally] = {}
     disabled: Collection[str] = ()
+    rows_at_once = ROWS_AT_ONCE
 
     def lacks(self, batch: RawBatch) -> bool:
         return False
@@ -113,6 +108,7 @@ class AcceptHop(_Ordinary):
     """events.raw to events.accepted: stateless."""
 
     name = "accept"
+    rows_at_once = 0
 
     def __init__(self, settings: Settings) -> None:
         self.sources: tuple[str, ...] = (settings.topics.named("events.raw"),)
@@ -126,6 +122,7 @@ class AcceptHop(_Ordinary):
         self._refresher = Refresher(self._transforms.tables, logger.warning)
         self.tallies, self.disabled = self._fuses.totals, self._fuses.blown
         context = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=self._registry.known)
+        transforms = msgspec.structs.replace(transforms, growth_max=settings.commit.pending_bytes_max)
         self._rules = AcceptRules(decoding=context, partitions=settings.topics.partitions, transforms=transforms)
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
@@ -152,6 +149,7 @@ class ResolveHop(_Ordinary):
     """events.accepted to events.prepared, and the answers of identify and people."""
 
     name = "resolve"
+    rows_at_once = EVENTS_AT_ONCE
 
     def __init__(self, settings: Settings) -> None:
         named = settings.topics.named

@@ -1,15 +1,15 @@
 """Accept and resolve: everything pending is committed once per interval, one transaction a partition."""
 
 import asyncio
-from collections.abc import Iterable
 from functools import partial
 
 from pipeline.consumer import Place
-from pipeline.hops import EVENTS_AT_ONCE, ROWS_AT_ONCE, Hop
+from pipeline.hops import Hop
 from pipeline.log_batch import shares
 from pipeline.ownership import Logs, Owned
 from pipeline.runner import Runner
 from pipeline.settings import Settings
+from pipeline.steps import Overgrown
 from pipeline.topics import cut_logs
 from pipeline.work import PartitionWork
 from schemas.record import RawBatch
@@ -51,10 +51,18 @@ class IntervalRunner(Runner):
         if self._hop.lacks(batch):
             await self.until_done(self._hop.provide, batch)
 
-    def shares(self, batch: RawBatch) -> Iterable[RawBatch]:
-        if self._hop.name == "accept":
-            return (batch,)
-        return shares(batch, EVENTS_AT_ONCE if self._hop.name == "resolve" else ROWS_AT_ONCE)
+    async def work_in(self, generation: int, batch: RawBatch) -> None:
+        """The same in parts between which there may be a commit, lest too much follows from all of it."""
+        parts = list(shares(batch, self._hop.rows_at_once)) if self._hop.rows_at_once else [batch]
+        while parts:
+            part = parts.pop(0)
+            try:
+                await super().work_in(generation, part)
+            except Overgrown:
+                half = len(part) // 2
+                parts[:0] = part.part(0, half), part.part(half, len(part))
+            if parts:
+                await self.wait_for_room()
 
     def weigh(self) -> int:
         pending = super().weigh()

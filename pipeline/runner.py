@@ -8,7 +8,7 @@ positions are taken from what was worked on, so it comes again.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -87,9 +87,12 @@ class Runner:
     async def before(self, batch: RawBatch) -> None:
         """Whatever must be fetched before the batch can be worked on."""
 
-    def shares(self, batch: RawBatch) -> Iterable[RawBatch]:
-        """The batch in parts between which there may be a commit, lest too much follows from all of it."""
-        return (batch,)
+    async def work_in(self, generation: int, batch: RawBatch) -> None:
+        """Absorb the batch, if its partition is still ours."""
+        work = self.work.get(batch.partition)
+        if work is not None and self.is_current(generation):
+            work.absorb(batch)
+            self.weigh()
 
     async def commit_pending(self) -> None:
         """Commit what is pending, or wait until what is being committed is. Called with `changing` held."""
@@ -143,13 +146,7 @@ class Runner:
         """Work one batch in, unless a rebalance has made it somebody else's."""
         try:
             await self.before(batch)
-            for number, share in enumerate(self.shares(batch)):
-                if number:
-                    await self.wait_for_room()
-                work = self.work.get(batch.partition)
-                if work is not None and self.is_current(generation):
-                    work.absorb(share)
-                    self.weigh()
+            await self.work_in(generation, batch)
         except BaseException as problem:
             self.stop_on(problem)
             raise

@@ -21,6 +21,7 @@ __all__ = [
     "Chain",
     "CutOff",
     "Disabled",
+    "Overgrown",
     "Step",
     "Tally",
     "TransformRules",
@@ -45,6 +46,10 @@ _EXCEPTION = "{step} failed: {said}; correct it, or set on_error: skip"
 
 class Disabled(Exception):
     """The step has cost too much: it fails on every event until the worker starts again."""
+
+
+class Overgrown(Exception):
+    """Events have become so much larger than they came that fewer of them have to be taken at once."""
 
 
 class CutOff(BaseException):
@@ -141,6 +146,8 @@ class TransformRules(msgspec.Struct, frozen=True):
     """Nanoseconds of any origin, to tell what a step costs."""
     disabled: Collection[str] = frozenset()
     """Names of steps that have cost too much: they are skipped."""
+    growth_max: int | None = None
+    """Bytes by which the events of a batch may grow together; None for any."""
     watch: Watch = msgspec.field(default_factory=Watch)
 
 

@@ -44,11 +44,14 @@ class Transformed(msgspec.Struct, frozen=True):
 
 
 def transformed(verdicts: Sequence[Verdict], rules: TransformRules) -> Transformed:
-    """Take every event through its steps. No step makes it raise."""
+    """Take every event through its steps. No step makes it raise.
+
+    Raises Overgrown where the events become too large to be held at once: then nothing has come of it.
+    """
     if not any(rules.steps.values()):
         return Transformed(verdicts)
     with rules.watch.over(len(verdicts), _size_of(verdicts)):
-        ways = Ways(rules)
+        ways = Ways(rules, len(verdicts))
         if isinstance(verdicts, Decoded):
             return Transformed(_in_columns(verdicts, ways), ways.tallies)
         return Transformed(_in_turn(verdicts, ways), ways.tallies)
@@ -74,6 +77,8 @@ def _in_turn(verdicts: Sequence[Verdict], ways: Ways) -> list[Verdict]:
         batch.run()
         for index, after in batch.closed():
             found[places[index]] = after
+            if type(after) is Event:
+                ways.grown(len(after.properties) - len(part[index].properties))
     return found
 
 
@@ -98,6 +103,7 @@ def _in_columns(decoded: Decoded, ways: Ways) -> Decoded:
             batch.enter(*leaving)
         for row, verdict in batch.put(new, start, texts):
             over[row] = verdict
+        ways.grown(new.take_growth())
     found = dict(zip(decoded.others, _in_turn(list(decoded.others.values()), ways), strict=True))
     places = decoded.places
     columns, left = new.written()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.steps import Chain, Tally, TransformRules, chain_of
+from pipeline.steps import Chain, Overgrown, Tally, TransformRules, chain_of
 
 __all__ = ["Plan", "Ways"]
 
@@ -13,8 +13,10 @@ Plan = tuple[tuple[int, bool], ...]
 class Ways:
     """The steps of each project, for as long as a batch takes."""
 
-    def __init__(self, rules: TransformRules) -> None:
+    def __init__(self, rules: TransformRules, count: int) -> None:
+        """`count` are the events of the batch: one alone may grow as far as its limits."""
         self.rules = rules
+        self._room = rules.growth_max if count > 1 else None
         self.tallies: dict[str, Tally] = {}
         """By the names of those steps that were asked."""
         self._chains: dict[int, Chain] = {}
@@ -23,6 +25,13 @@ class Ways:
     def tally(self, step: str) -> Tally:
         """What a step did, to count on."""
         return self.tallies.get(step) or self.tallies.setdefault(step, Tally())
+
+    def grown(self, size: int) -> None:
+        """Events have become larger by so many bytes. Raises Overgrown."""
+        if self._room is not None:
+            self._room -= size
+            if self._room < 0:
+                raise Overgrown
 
     def chain(self, project: int) -> Chain:
         """All steps of a project."""

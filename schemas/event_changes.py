@@ -27,6 +27,7 @@ class EventChanges:
         self._rare: dict[str, dict[int, Any]] = {name: dict(getattr(columns, name)) for name in RARE}
         self._names: dict[str, list[str]] = {}
         self._gone: list[int] = []
+        self._growth = 0
 
     def texts(self, start: int, end: int) -> Texts:
         """The properties of these rows, to look for names in them."""
@@ -41,6 +42,8 @@ class EventChanges:
         """What has become of a row, as `changes` says it."""
         if places:
             self._places += places
+            for _, _, written in places:
+                self._growth += len(written)
         if fields:
             self._replace(row, fields)
 
@@ -51,6 +54,11 @@ class EventChanges:
     def replace(self, row: int, event: Event) -> None:
         """The event that a row is now; when and where it happened it does not change."""
         self._replace(row, {name: getattr(event, name) for name in ("event", "distinct_id", "properties", *RARE)})
+
+    def take_growth(self) -> int:
+        """Bytes that have come to the texts since the last call, those put into many rows at once left out."""
+        growth, self._growth = self._growth, 0
+        return growth
 
     def remove(self, row: int) -> None:
         """The event has ended."""
@@ -85,6 +93,7 @@ class EventChanges:
     def _whole(self, row: int, text: bytes) -> None:
         start = self.ends[row - 1] if row else 0
         self._places.append((start, self.ends[row], text))
+        self._growth += len(text) - self.ends[row] + start
 
     def _sizes(self) -> NDArray[numpy.int64]:
         """Bytes of the properties of each row."""

@@ -6,13 +6,16 @@ from itertools import count
 from typing import Any
 
 import msgspec
+import numpy
 import pytest
 
 from pipeline.filters import Filter
-from pipeline.steps import Step, Tally, TransformRules
+from pipeline.steps import Overgrown, Step, Tally, TransformRules
 from pipeline.transforming import Transformed, transformed
 from schemas import open_event
+from schemas.decoding import Decoded
 from schemas.event import Dropped, Event, Rejected, RejectionCode, Verdict
+from schemas.event_columns import EventColumns
 from schemas.json_text import parsed
 from schemas.limits import Limits
 from schemas.open_event import OpenEvent
@@ -304,3 +307,20 @@ def test_all_parts_of_an_event_count_together() -> None:
     [after] = through([event()], large, limits=Limits(event_bytes=100)).verdicts
 
     assert isinstance(after, Rejected)
+
+
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_events_that_grow_too_large_together_are_taken_one_at_a_time(in_columns: bool) -> None:
+    found: list[Any] = [event(n=number) for number in range(3)]
+    rules = TransformRules({0: (step("grow", adding(much="x" * 100)),)}, growth_max=250)
+
+    def run(events: list[Any]) -> Transformed:
+        columns = Decoded(numpy.arange(len(events)), EventColumns.of(events), {})
+        return transformed(columns if in_columns else events, rules)
+
+    with pytest.raises(Overgrown):
+        run(found)
+    assert [len(list(run([one]).verdicts)) for one in found] == [1, 1, 1]
+    assert len(run(found[:2]).verdicts) == 2
+    alone = TransformRules(rules.steps, growth_max=1)
+    assert properties(transformed(found[:1], alone).verdicts[0])["much"] == "x" * 100
