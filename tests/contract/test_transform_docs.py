@@ -39,7 +39,7 @@ def test_every_filter_that_is_shown_compiles(line: str) -> None:
 def test_every_key_of_an_entry_is_explained() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", TRANSFORMATIONS, re.MULTILINE)
 
-    assert rows == ["use", "name", "config", "when", "on_error", "max_us_per_event"]
+    assert rows == ["use", "name", "config", "when", "on_error", "max_us_per_event", "max_ms_per_call"]
     assert set(rows) == set(TransformEntry.__struct_fields__)
 
 
