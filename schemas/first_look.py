@@ -22,18 +22,22 @@ _DOLLAR, _BACKSLASH, _U = b"$\\u"
 _BRACKETS = 0xDF, 0x5B
 """`[` is 0x5B and `{` is 0x7B: they differ in one bit."""
 _EVERY_BYTE = numpy.uint64(0x0101010101010101)
+_NUMBERED = numpy.uint64(0x0001020304050607)
+"""The number of each byte of a word: times a word with one 1 in it, its first byte tells where that stands."""
+_LANES_BYTES = 8 * 254
+"""In a line of so many bytes each of the eight bytes of its words, added up, is less than 256."""
 _TOP_BYTE = numpy.uint64(56)
 _PADDING = b"\n" * 15
 """Behind the last line: so that words can be read to their ends."""
 
 
-def _letters(names: Sequence[bytes]) -> list[int]:
-    return [int.from_bytes(name) for name in names]
+def _starts(names: Sequence[bytes]) -> list[int]:
+    return [int.from_bytes(name, "little") for name in names]
 
 
-_SETS = _letters([b"set", b"uns"])
+_SETS = _starts([b"$set", b"$uns"])
 """Of `$set`, `$set_once` and `$unset`: three letters tell."""
-_MARKS = _letters([b"ses", b"ano", b"pro", b"ide", b"cre", b"mer"])
+_MARKS = _starts([b"$ses", b"$ano", b"$pro", b"$ide", b"$cre", b"$mer"])
 """Of `$session_id`, `$anon_distinct_id` and `$process_person_profile`, and of the events that are claims
 (schemas/marks.py)."""
 
@@ -54,9 +58,10 @@ def looked_at(lines: Sequence[bytes], limits: Limits) -> Looks:
     if not lines:
         return Looks(set(), {}, [])
     text = b"\n".join([*lines, _PADDING])
-    ends = numpy.cumsum(numpy.fromiter(map(len, lines), numpy.int64, len(lines)) + 1)
+    lengths = numpy.fromiter(map(len, lines), numpy.int64, len(lines))
+    ends = numpy.cumsum(lengths + 1)
     codes = numpy.frombuffer(text, numpy.uint8)
-    suspicious = numpy.flatnonzero(_brackets(codes, ends) > limits.depth).tolist()
+    suspicious = numpy.flatnonzero(_brackets(codes, ends, int(lengths.max())) > limits.depth).tolist()
     # Counted exactly: else it would depend on a line's neighbors which way it is decoded, and so how it is spelled.
     odd = {number for number in suspicious if _opening(lines[number]) > limits.depth}
     if b"\\" in text:
@@ -64,36 +69,58 @@ def looked_at(lines: Sequence[bytes], limits: Limits) -> Looks:
         odd.update(_lines_of(places[codes[places + 1] == _U], ends).tolist())
     if not text.isascii() and not _is_utf8(text):
         odd.update(number for number, line in enumerate(lines) if not _is_utf8(line))
-    places = numpy.flatnonzero(codes == _DOLLAR)
-    letters = codes[places + 1].astype(numpy.int32)
-    for distance in (2, 3):
-        letters = (letters << 8) | codes[places + distance]
-    sets = numpy.bincount(_lines_of(places[_among(letters, _SETS)], ends))
+    places = _places(codes == _DOLLAR)
+    # The four bytes from each place on, as one number.
+    starts = numpy.ndarray(len(text) - 3, "<u4", text, strides=(1,))[places]
+    sets = numpy.bincount(_lines_of(places[_among(starts, _SETS)], ends))
     having = numpy.flatnonzero(sets)
-    marked = numpy.unique(_lines_of(places[_among(letters, _MARKS)], ends))
+    marked = numpy.unique(_lines_of(places[_among(starts, _MARKS)], ends))
     return Looks(odd, dict(zip(having.tolist(), sets[having].tolist(), strict=True)), marked.tolist())
 
 
-def _brackets(codes: NDArray[numpy.uint8], ends: NDArray[numpy.int64]) -> NDArray[numpy.uint64]:
+def _brackets(codes: NDArray[numpy.uint8], ends: NDArray[numpy.int64], longest: int) -> NDArray[numpy.uint64]:
     """How many brackets open in each line, or some more: in words of eight bytes, whose first and last are shared."""
     mask, bracket = _BRACKETS
-    words = ((codes & mask) == bracket)[: len(codes) // 8 * 8].view(numpy.uint64)
-    counts = (words * _EVERY_BYTE) >> _TOP_BYTE
+    words = _words((codes & mask) == bracket)
     bounds = numpy.empty((len(ends), 2), numpy.int64)
     bounds[0, 0] = 0
     bounds[1:, 0] = ends[:-1] >> 3
     bounds[:, 1] = ((ends - 1) >> 3) + 1
-    return numpy.add.reduceat(counts, bounds.ravel())[::2]
+    if longest > _LANES_BYTES:
+        return numpy.add.reduceat((words * _EVERY_BYTE) >> _TOP_BYTE, bounds.ravel())[::2]
+    lanes = numpy.add.reduceat(words, bounds.ravel())[::2].copy()
+    counts: NDArray[numpy.uint64] = lanes.view(numpy.uint8).reshape(-1, 8).sum(1, numpy.uint64)
+    return counts
+
+
+def _places(mask: NDArray[numpy.bool_]) -> NDArray[numpy.int64]:
+    """Where it is true, in any order. Few are: eight are looked at together."""
+    words = _words(mask)
+    at = numpy.flatnonzero(words != 0)
+    left = words[at]
+    found = [at[:0]]
+    while len(at):
+        first = left & -left
+        found.append(at * 8 + ((first * _NUMBERED) >> _TOP_BYTE).view(numpy.int64))
+        left ^= first
+        more = numpy.flatnonzero(left)
+        at, left = at[more], left[more]
+    return numpy.concatenate(found)
+
+
+def _words(mask: NDArray[numpy.bool_]) -> NDArray[numpy.uint64]:
+    """Eight bytes each; what is left at the end is padding."""
+    return mask[: len(mask) // 8 * 8].view("<u8")
 
 
 def _opening(line: bytes) -> int:
     return line.count(b"{") + line.count(b"[")
 
 
-def _among(letters: NDArray[numpy.int32], wanted: Sequence[int]) -> NDArray[numpy.bool_]:
-    found: NDArray[numpy.bool_] = letters == wanted[0]
+def _among(starts: NDArray[numpy.uint32], wanted: Sequence[int]) -> NDArray[numpy.bool_]:
+    found: NDArray[numpy.bool_] = starts == wanted[0]
     for other in wanted[1:]:
-        found |= letters == other
+        found |= starts == other
     return found
 
 

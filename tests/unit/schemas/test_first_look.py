@@ -54,6 +54,24 @@ def test_more_brackets_than_a_byte_counts_are_odd() -> None:
     assert looked_at([b"[" * 524_288], Limits()).odd == {0}
 
 
+@pytest.mark.parametrize("before", range(8))
+@pytest.mark.parametrize("count", range(2024, 2042))
+def test_brackets_are_counted_in_lines_of_every_length(before: int, count: int) -> None:
+    lines = [b"x" * before, b"[" * count, PLAIN]
+
+    assert looked_at(lines, Limits(depth=500)).odd == {1}
+
+
+@pytest.mark.parametrize("before", range(9))
+def test_marks_are_noted_wherever_they_stand(before: int) -> None:
+    lines = [b"x" * before, b"$" * 20 + b"set$unset$$$session_id", b"x", b"$ses$set"]
+
+    looks = looked_at(lines, DEEP)
+
+    assert looks.sets == {1: 2, 3: 1}
+    assert looks.marked == [1, 3]
+
+
 def test_unicode_escapes_and_broken_texts_are_odd_and_other_escapes_are_not() -> None:
     looks = looked_at([b"\\n", b"\\u00e9", "é".encode(), b"\xff", b"\xc3", b"\xa9", b"\\"], DEEP)
 
