@@ -3,6 +3,7 @@
 Everything else in the properties stays unread. Most events say nothing of the kind, and their marks are empty bytes.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ CLAIMING = ("$anon_distinct_id", "alias")
 """Those of a claim: each holds the other distinct id."""
 OTHER_CHARS_MAX = 1_000
 """More of another distinct id is not kept: it is far too long to be one, which the rest says as well."""
+SESSIONS_KEPT = 16_384
+"""A session has dozens of events; of so many the marks are remembered."""
 SESSION_CHARS_MAX = 200
 """A longer `$session_id` is none: the event's session is derived like any other's."""
 
@@ -53,7 +56,15 @@ class _Sent(msgspec.Struct, gc=False):
     profile: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="$process_person_profile")
 
 
+class _Ordinary(msgspec.Struct, gc=False):
+    """Of an event that claims nothing; clients for browsers name the session in each."""
+
+    session: Any = msgspec.field(default="", name="$session_id")
+    profile: Any = msgspec.field(default=None, name="$process_person_profile")
+
+
 _sent = msgspec.json.Decoder(_Sent).decode
+_ordinary = msgspec.json.Decoder(_Ordinary).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Marks).decode
 _NOTHING = Marks()
@@ -64,6 +75,14 @@ def marks_of(event: str, properties: bytes) -> bytes:
 
     A claim without its other id is one only for `$identify`, which says that somebody has logged in.
     """
+    if event not in CLAIM_EVENTS:
+        try:
+            said = _ordinary(properties)
+        except msgspec.DecodeError:
+            pass  # a number that nothing holds
+        else:
+            if type(said.session) is str and len(said.session) <= SESSION_CHARS_MAX:
+                return _ordinary_marks(said.session, said.profile is False)
     sent = _sent(properties)
     claim = CLAIM_EVENTS.get(event, 0)
     other = _text(sent.anonymous if claim == 1 else sent.alias)[0][:OTHER_CHARS_MAX] if claim else ""
@@ -74,6 +93,11 @@ def marks_of(event: str, properties: bytes) -> bytes:
         session = ""
     marks = Marks(claim, other, session, bytes(sent.profile) == b"false")
     return b"" if marks == _NOTHING else _encode(marks)
+
+
+@lru_cache(maxsize=SESSIONS_KEPT)
+def _ordinary_marks(session: str, personless: bool) -> bytes:
+    return _encode(Marks(0, "", session, personless)) if session or personless else b""
 
 
 def read_marks(marks: bytes) -> Marks:
