@@ -73,26 +73,24 @@ class Alarm(Watch):
         if self.call < 0:
             return
         held = self._held[self.step] = self._held.get(self.step, 0) + 1
-        if self._fuses.is_beyond(self.step, *self._read, held * TICK_S):
-            self._fuses.cut_off(self.step, for_good=True)
-            raise CutOff
         here = (self.begun, self.call)
         if here != self._before:
             self._before, self._ticks, self._tries = here, 0, 0
-            return
-        self._ticks += 1
-        if self._ticks * TICK_S * 1000 >= self._limits_ms[self.step]:
-            self._ticks = 0
+        else:
+            self._ticks += 1
+        if self._fuses.is_beyond(self.step, *self._read, held * TICK_S):
+            self._fuses.cut_off(self.step, for_good=True)
+            self._cut()
+        elif self._ticks * TICK_S * 1000 >= self._limits_ms[self.step]:
+            # One of many calls is made again alone, and counts only then: it may not be the one that took long.
+            if self._tries == 0 and self.call != MANY:
+                self._fuses.cut_off(self.step)
             self._cut()
 
     def _cut(self) -> None:
-        """One of many calls is made again alone: it may not be the one that took long."""
-        if self.call == MANY:
-            raise CutOff
+        self._ticks = 0
         self._tries += 1
-        if self._tries == 1:
-            self._fuses.cut_off(self.step)
-        elif self._tries > TRIES:
+        if self._tries > TRIES:
             problem = f"{self.step} does not return, and catches what is to end it: correct it"
             stop_now("accept", RuntimeError(problem))
         raise CutOff

@@ -167,23 +167,35 @@ def test_a_call_that_catches_what_is_to_end_it_is_ended_again() -> None:
     assert failed(after) == [False] * EVENTS
 
 
-def test_a_call_that_catches_everything_for_ever_ends_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ended(KeyboardInterrupt):
-        pass
+class Ended(KeyboardInterrupt):
+    """In place of the end of the process."""
 
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> None:
     def end(_: str, problem: BaseException) -> None:
         raise Ended(str(problem))
 
-    def stubborn(event: OpenEvent) -> OpenEvent:
-        while True:
-            try:
-                spinning(event)
-            except cut_off.CutOff:
-                pass
-
     monkeypatch.setattr(cut_off, "stop_now", end)
+
+
+def stubborn() -> None:
+    while True:
+        try:
+            while True:
+                pass
+        except cut_off.CutOff:
+            pass
+
+
+@pytest.mark.usefixtures("ends")
+@pytest.mark.parametrize("held_s", [100.0, 0.0])
+def test_a_call_that_catches_everything_for_ever_ends_with_its_worker(
+    held_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.fuses.LEAST_HELD_S", held_s)
     with pytest.raises(Ended, match="stuck does not return, and catches what is to end it"):
-        through(stubborn)
+        through(lambda event: stubborn() or event)
 
 
 class Numbering(Transform[Any]):
@@ -228,6 +240,15 @@ def test_on_the_short_way_a_call_that_does_not_return_costs_its_event_and_is_cou
     assert [parsed(verdict.properties)["n"] for verdict in verdicts] == [100, 101, 2, 103, 104]
     fuses.cut_off("stuck")
     assert not fuses.blown
+
+
+@pytest.mark.usefixtures("ends")
+def test_on_the_short_way_a_call_that_catches_everything_ends_with_its_worker_too() -> None:
+    step = Numbering([])
+    step.additions = lambda given: stubborn() or {}  # type: ignore[method-assign]
+
+    with pytest.raises(Ended, match="stuck does not return"):
+        in_columns(step)
 
 
 def test_on_the_short_way_a_step_that_never_returns_is_disabled() -> None:
