@@ -29,11 +29,11 @@ TRIES = 3
 """A call that catches everything, and goes on so many times, ends with its process."""
 
 
-def guarded(opened: Opened, limits: Limits) -> tuple[TransformRules, Fuses]:
-    """Rules under which no step holds up the process for long."""
+def guarded(opened: Opened, limits: Limits, growth_max: int | None = None) -> tuple[TransformRules, Fuses]:
+    """Rules under which no step holds up the process for long, nor lets a batch grow by more than so many bytes."""
     fuses = Fuses(opened.budgets, opened.private)
     alarm = Alarm(opened.limits_ms, fuses)
-    return TransformRules(opened.steps, limits, time.perf_counter_ns, fuses.blown, watch=alarm), fuses
+    return TransformRules(opened.steps, limits, time.perf_counter_ns, fuses.blown, growth_max, alarm), fuses
 
 
 class Alarm(Watch):

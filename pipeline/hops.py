@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import pyarrow as pa
 
 from pipeline.accept import AcceptRules
@@ -118,11 +117,10 @@ class AcceptHop(_Ordinary):
         self.beside_logs: Mapping[str, str] = {}
         self._registry = Registry(settings.registry)
         self._transforms = opened_steps(settings, Path(settings.store.path) / "lookups")
-        transforms, self._fuses = guarded(self._transforms, settings.limits)
+        transforms, self._fuses = guarded(self._transforms, settings.limits, settings.commit.pending_bytes_max)
         self._refresher = Refresher(self._transforms.tables, logger.warning)
         self.tallies, self.disabled = self._fuses.totals, self._fuses.blown
         context = DecodeContext(projects=settings.tokens, limits=settings.limits, avro=self._registry.known)
-        transforms = msgspec.structs.replace(transforms, growth_max=settings.commit.pending_bytes_max)
         self._rules = AcceptRules(decoding=context, partitions=settings.topics.partitions, transforms=transforms)
 
     def bind(self, logs: Mapping[str, bytes]) -> None:
