@@ -14,7 +14,7 @@ import msgspec
 from schemas.event import Event
 from schemas.event_columns import EventRow
 from schemas.json_text import encoded, parsed
-from schemas.property_paths import GONE
+from schemas.property_paths import GONE, updated
 from schemas.property_text import NOTHING_CHOSEN, Reading, Span
 from schemas.standing import Standing
 
@@ -187,7 +187,7 @@ class OpenEvent(msgspec.Struct, eq=False):
     def _read(self) -> dict[str, Any]:
         if self._properties is None:
             found = parsed(self._of.properties)
-            self._properties = _updated(found, self._new) if self._new else found
+            self._properties = updated(found, self._new) if self._new else found
         return self._properties
 
     def _covers(self, names: Collection[str]) -> bool:
@@ -213,14 +213,14 @@ class OpenEvent(msgspec.Struct, eq=False):
         """Those of these properties that there are, and maybe others: to read, and never to change."""
         if self._properties is not None or not self._covers(names):
             return self._read()
-        return self._sent if self._new is None else _updated({**self._sent}, self._new)
+        return self._sent if self._new is None else updated({**self._sent}, self._new)
 
     def _edited(self, found: dict[str, Any]) -> "OpenEvent":
         """The event with these values, each in the place of its name or at the end, GONE to remove what it has. It has
         been asked for every name, or is known not to have it; takes over the dict."""
         other: OpenEvent = self.__copy__()  # type: ignore[attr-defined]
         if self._properties is not None:
-            other._properties = _updated({**self._properties}, found)
+            other._properties = updated({**self._properties}, found)
         elif self._new is None:
             other._new = found
         else:
@@ -249,7 +249,7 @@ class OpenEvent(msgspec.Struct, eq=False):
                 del new[name]
             elif value is not GONE and new.get(name) is GONE:
                 # What comes back stands at the end, and not in the place that it had.
-                self._properties = _updated({**self._read()}, found)
+                self._properties = updated({**self._read()}, found)
                 return
             else:
                 new[name] = value
@@ -276,16 +276,6 @@ _PROPERTIES = frozenset({"properties"})
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values without others inside."""
 _NOT_NESTED = PLAIN | {type(GONE)}
-
-
-def _updated(content: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The content itself, with what is new in it and without what is gone."""
-    for name, value in new.items():
-        if value is GONE:
-            del content[name]
-        else:
-            content[name] = value
-    return content
 
 
 def _content(event: OpenEvent) -> tuple[Any, ...]:

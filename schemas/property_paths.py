@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from schemas.wildcards import wildcard_expression
 
-__all__ = ["GONE", "Paths", "changed", "kept", "new_values", "paths_of", "replaced"]
+__all__ = ["GONE", "Paths", "changed", "kept", "new_values", "paths_of", "replaced", "updated"]
 
 GONE: Final = object()
 """What a change answers where the value has to go."""
@@ -112,15 +112,17 @@ def new_values(content: Mapping[str, Any], paths: Paths, change: Callable[[Any],
 
 def replaced(content: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any] | None:
     """The content with other values for these of its names, GONE to remove one; None where there are none."""
-    if not found:
-        return None
-    result = dict(content)
+    return updated(dict(content), found) if found else None
+
+
+def updated(content: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The content itself, with other values for these names, GONE to remove one."""
     for name, new in found.items():
         if new is GONE:
-            del result[name]
+            del content[name]
         else:
-            result[name] = new
-    return result
+            content[name] = new
+    return content
 
 
 def kept(content: Mapping[str, Any], paths: Paths) -> dict[str, Any] | None:
