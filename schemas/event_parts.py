@@ -13,6 +13,7 @@ __all__ = [
     "completed",
     "edited_where_they_stand",
     "missing",
+    "others",
     "properties_of",
     "revalued",
     "revalued_at",
@@ -58,7 +59,7 @@ def revalued(
     of = event._of
     if not (of.set or of.set_once or event._set or event._set_once):
         return result
-    return rewritten(result, _others(parts), lambda content: replaced(content, _revalued(content, names, change)))
+    return rewritten(result, others(parts), lambda content: replaced(content, _revalued(content, names, change)))
 
 
 def revalued_at(
@@ -84,7 +85,7 @@ def revalued_at(
     of = event._of
     if not (of.set or of.set_once or event._set or event._set_once or renamed is not None):
         return result
-    return rewritten(result, _others(parts), lambda content: changed(content, paths, change), renamed)
+    return rewritten(result, others(parts), lambda content: changed(content, paths, change), renamed)
 
 
 def rewritten(
@@ -142,7 +143,8 @@ def edited_where_they_stand(
     return event._edited_at(found, standing)
 
 
-def _others(parts: Collection[Part] | Collection[ValuePart]) -> list[Part]:
+def others(parts: Collection[Part] | Collection[ValuePart]) -> list[Part]:
+    """All of these parts but the properties."""
     return [part for part in parts if part != "properties"]
 
 

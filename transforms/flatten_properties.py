@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-from schemas.event_parts import ValuePart, edited_where_they_stand, rewritten
+from schemas.event_parts import ValuePart, edited_where_they_stand, others, rewritten
 from schemas.property_paths import GONE, Paths, paths_of
 from schemas.standing import objects
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -80,7 +80,7 @@ class FlattenProperties(Transform[Config]):
         self._known = lru_cache(maxsize=NAMES_KEPT)(self._is_meant)
         self._lists = config.lists == "index"
         self._of_event = "properties" in config.parts
-        self._others = [part for part in config.parts if part != "properties"]
+        self._others = others(config.parts)
 
     def reads(self) -> Collection[str] | None:
         return None if self._lists else ()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from schemas.event_parts import ValuePart, edited_where_they_stand, rewritten
+from schemas.event_parts import ValuePart, edited_where_they_stand, others, rewritten
 from schemas.property_paths import GONE, replaced
 from schemas.standing import Standing, nulls, objects, only, values
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
@@ -62,7 +62,7 @@ class RemoveNulls(Transform[Config]):
         self._standing = self._found if self._empty or self._inner else nulls
         self._left_out = self._emptied if self._empty or self._inner else _gone
         self._of_event = "properties" in config.parts
-        self._others = [part for part in config.parts if part != "properties"]
+        self._others = others(config.parts)
 
     def reads(self) -> Collection[str]:
         return ()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from schemas.event_parts import Part, properties_of, rewritten
+from schemas.event_parts import Part, others, properties_of, rewritten
 from schemas.property_paths import GONE
 from transforms.interface import Annotated, Example, OpenEvent, Result, Transform, TransformConfig, about
 
@@ -60,7 +60,7 @@ class RenameProperties(Transform[Config]):
         self._old = frozenset(self.config.names)
         self._names = self._old.union(self.config.names.values())
         self._of_event = "properties" in self.config.parts
-        self._others = [part for part in self.config.parts if part != "properties"]
+        self._others = others(self.config.parts)
         self._keeps = self.config.conflict == "keep"
 
     def reads(self) -> Collection[str]:
