@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from pipeline.connection import client_options
 from pipeline.settings import Settings
+from pipeline.tolerance import or_none
 from schemas.record import Headers, RawBatch
 
 __all__ = ["LogReader", "LogChanged", "Place", "headers_of", "read_to_end"]
@@ -144,13 +145,7 @@ def headers_of(read: Iterator[Headers | None], count: int) -> list[Headers | Non
     A header's name may be any bytes. Of those that are not UTF-8 the client makes an error, which must not stop a
     partition for ever. Nobody may ask the message again: it would then answer with a name that is no object.
     """
-    found: list[Headers | None] = []
-    while len(found) < count:
-        try:
-            found.extend(read)
-        except (SystemError, UnicodeDecodeError):
-            found.append(None)
-    return found
+    return or_none(read, count, (SystemError, UnicodeDecodeError))
 
 
 def read_to_end(

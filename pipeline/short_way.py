@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pipeline.steps import MANY, Additions, Chain, Step
+from pipeline.tolerance import or_none
 from pipeline.ways import Plan, Ways
 from schemas.closed_event import additions_in_place
 from schemas.event_changes import EventChanges
 from schemas.event_columns import EventColumns
 from schemas.json_text import parsed
 from schemas.open_event import PLAIN, OpenEvent
-from schemas.property_text import Place, Reading, Texts
+from schemas.property_text import Place, Texts
 
 __all__ = ["Leaving", "ShortWay"]
 
@@ -78,8 +79,9 @@ class ShortWay:
 
     def _read(self, together: "_Together") -> list[int]:
         """Read what steps look at; where among them those stand of whom that cannot be read."""
-        texts = [self._texts[index] for index in together.indices]
-        together.sent = _read(together.chain.reading, texts)
+        read: Callable[[Any], Properties] = together.chain.reading.read_first
+        texts = map(self._texts.__getitem__, together.indices)
+        together.sent = or_none(map(read, texts), len(together.indices), msgspec.DecodeError)
         together.is_read = True
         return [at for at, sent in enumerate(together.sent) if sent is None] if None in together.sent else []
 
@@ -217,16 +219,3 @@ class _Together:
         self.indices = list(compress(self.indices, stays))
         self.sent = list(compress(self.sent, stays))
         self.new = list(compress(self.new, stays))
-
-
-def _read(reading: Reading, texts: Sequence[memoryview]) -> list[Properties | None]:
-    """What steps ask for, of each; None of what cannot be read in part."""
-    found: list[Properties | None] = []
-    read: Callable[[Any], Properties | None] = reading.read_first
-    rest = iter(texts)
-    while len(found) < len(texts):
-        try:
-            found.extend(map(read, rest))
-        except msgspec.DecodeError:
-            found.append(None)
-    return found
